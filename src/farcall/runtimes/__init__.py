@@ -1,0 +1,4 @@
+"""How each kind of function runs; `ports.py` is the contract of a runtime.
+
+Not here: confinement (`sandbox`), the process itself (`guest`), leases and outboxes (`worker`), queues (`hub`).
+"""
