@@ -77,3 +77,10 @@ class Refused(Exception):
     def __init__(self, code: str, message: str, hint: str = "", problems: list[tuple[str, str]] | None = None) -> None:
         super().__init__(message)
         self.failure = Failure(code, message, hint, problems=problems or [])
+
+    @classmethod
+    def of(cls, failure: Failure) -> Refused:
+        """The exception that carries this very failure."""
+        refusal = cls(failure.code, failure.message, failure.hint)
+        refusal.failure = failure
+        return refusal

@@ -7,11 +7,14 @@ of Crockford's base 32 in lower case.
 
 from __future__ import annotations
 
+from blake3 import blake3
+
 INVOCATION_ID_BYTES = 22
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _VALUES = {character: value for value, character in enumerate(_ALPHABET)}
 _TEXT_LENGTH = 36
 _PREFIX = "inv_"
+_KEYED_PREFIX = b"\xff" * 6
 
 
 class MalformedId(ValueError):
@@ -23,6 +26,17 @@ def invocation_id(wall_seconds: float, random_bytes: bytes) -> bytes:
     if len(random_bytes) != 16:
         raise ValueError("an invocation id takes 16 random bytes")
     return int(wall_seconds * 1000).to_bytes(6, "big") + random_bytes
+
+
+def keyed_id(handle: str, key: str) -> bytes:
+    """The id of a request that carries an idempotency key: the same for the same caller and key, at any time."""
+    digest = blake3(f"farcall.key\0{handle}\0{key}".encode()).digest(16)
+    return _KEYED_PREFIX + digest
+
+
+def is_keyed(identifier: bytes) -> bool:
+    """Whether the id was made from a key: then it says nothing of time."""
+    return identifier[:6] == _KEYED_PREFIX
 
 
 def created_seconds(identifier: bytes) -> float:

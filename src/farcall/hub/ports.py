@@ -36,9 +36,13 @@ class StoreFailed(Exception):
 
 @dataclass(slots=True)
 class Accept:
-    """Insert invocations. OK · DUPLICATE (same id, same request) · CONFLICT (same id or key, other request) · DENIED."""
+    """Insert invocations. OK · DUPLICATE (same id, same request) · CONFLICT (same id, other request) · DENIED.
+
+    `lazy`: nobody was promised anything yet, so the writer may hold it for a moment to share its completion's commit.
+    """
 
     items: Sequence[NewInvocation]
+    lazy: bool = False
 
 
 @dataclass(slots=True)
@@ -462,6 +466,9 @@ class Store(Protocol):
 
     async def leased(self) -> list[Queued]:
         """Queued invocations with a recorded lease that has no outcome yet."""
+
+    async def queued(self, ids: Sequence[bytes]) -> list[Queued]:
+        """Those of these ids that are known and not final."""
 
     async def settlements(self, ids: Sequence[bytes], caller: int) -> tuple[list[Settlement], list[bytes], list[bytes]]:
         """(ended, going on, unknown) of these ids, as far as they are the caller's."""

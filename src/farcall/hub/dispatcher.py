@@ -1,0 +1,426 @@
+"""The shell around the dispatch core: feeds it events, carries its effects out.
+
+One dispatcher per hub, in the hub's thread. It holds who waits for which invocation; everything it holds may be lost
+with the process, and nothing accepted is: the store has it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import structlog
+
+from farcall.domain import ids as identifiers
+from farcall.domain.errors import Failure
+from farcall.domain.model import NewInvocation, Settlement
+from farcall.domain.states import InvocationState
+from farcall.hub import ports
+from farcall.hub.dispatch import effects, events
+from farcall.hub.dispatch.core import Core
+from farcall.wire import frames
+
+log = structlog.get_logger("farcall.hub.dispatcher")
+
+_PROBE_SECONDS = 1.0
+
+
+def now() -> events.Now:
+    """Monotonic and wall time together."""
+    return events.Now(time.monotonic(), time.time())
+
+
+class Dispatcher:
+    """Feeds the core and carries out what it wants."""
+
+    def __init__(self, core: Core, store: ports.Store) -> None:
+        self.core = core
+        self._store = store
+        self._workers: dict[str, ports.WorkerLink] = {}
+        self._names: dict[int, str] = {}  # caller's key to handle, for offers
+        self._waiting: dict[bytes, ports.CallerLink | list[ports.CallerLink]] = {}
+        self._progress: dict[bytes, tuple[float, str]] = {}
+        self._inbox: deque[events.Event] = deque()
+        self._busy = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._failed = False  # the store refuses commits; intake is closed
+        self._probe: asyncio.TimerHandle | None = None
+        self.on_worker_gone: Callable[[str, str], None] = lambda _boot, _state: None
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            effects.CommitAccept: self._commit_accept,
+            effects.CommitLease: self._commit_lease,
+            effects.CommitComplete: self._commit_complete,
+            effects.CommitRequeue: self._commit_requeue,
+            effects.CommitCancel: self._commit_cancel,
+            effects.Claim: self._claim,
+            effects.Offer: self._offer,
+            effects.Recall: self._recall,
+            effects.CancelAttempts: self._cancel_attempts,
+            effects.Acknowledge: self._acknowledge,
+            effects.Accepted: self._accepted,
+            effects.Answer: self._answer,
+            effects.Refuse: self._refuse,
+            effects.Remember: self._remember,
+            effects.WorkerGone: self._worker_gone,
+            effects.WakeAt: self._wake_at,
+        }
+        self.settled_count = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # -- events in -----------------------------------------------------------------------------------------------------
+
+    @property
+    def accepting(self) -> bool:
+        """False while the store refuses commits."""
+        return not self._failed
+
+    def feed(self, event: events.Event) -> None:
+        """Hand the core an event. Safe to call from within an effect: it then waits its turn."""
+        self._inbox.append(event)
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._inbox:
+                for effect in self.core.handle(self._inbox.popleft(), now()):
+                    self._handlers[type(effect)](effect)
+        finally:
+            self._busy = False
+
+    # -- who is there --------------------------------------------------------------------------------------------------
+
+    def attach_worker(self, link: ports.WorkerLink) -> ports.WorkerLink | None:
+        """Route offers for this boot to `link`; returns the link it replaces."""
+        old = self._workers.get(link.boot)
+        self._workers[link.boot] = link
+        return old
+
+    def detach_worker(self, link: ports.WorkerLink) -> None:
+        """The link is down; ignored if another has taken its place."""
+        if self._workers.get(link.boot) is link:
+            del self._workers[link.boot]
+            self.feed(events.WorkerDisconnected(link.boot))
+
+    def worker_link(self, boot: str) -> ports.WorkerLink | None:
+        return self._workers.get(boot)
+
+    def name_caller(self, caller: int, handle: str) -> None:
+        """Offers tell the function who calls."""
+        self._names[caller] = handle
+
+    def wait(self, identifier: bytes, link: ports.CallerLink) -> None:
+        """`link` wants to hear of this invocation."""
+        held = self._waiting.get(identifier)
+        if held is None:
+            self._waiting[identifier] = link
+        elif isinstance(held, list):
+            if link not in held:
+                held.append(link)
+        elif held is not link:
+            self._waiting[identifier] = [held, link]
+
+    def forget_caller(self, link: ports.CallerLink) -> None:
+        """The caller's channel is gone: nobody is told any more. Its invocations go on."""
+        for identifier, held in list(self._waiting.items()):
+            if held is link:
+                del self._waiting[identifier]
+            elif isinstance(held, list) and link in held:
+                held.remove(link)
+        self.feed(events.CallerGone(link.account))
+
+    def waiters(self, identifier: bytes) -> Sequence[ports.CallerLink]:
+        held = self._waiting.get(identifier)
+        if held is None:
+            return ()
+        return held if isinstance(held, list) else (held,)
+
+    def _tell(self, identifier: bytes, frame: frames.Frame) -> None:
+        for link in self.waiters(identifier):
+            link.send(frame)
+
+    # -- commits -------------------------------------------------------------------------------------------------------
+
+    def _commit_accept(self, effect: effects.CommitAccept) -> None:
+        items = effect.items
+
+        def done(outcomes: list[ports.Outcome] | ports.StoreFailed) -> None:
+            if isinstance(outcomes, ports.StoreFailed):
+                self._commit_failed(outcomes, accepts=[item.id for item in items])
+                return
+            if all(outcome is ports.Outcome.OK for outcome in outcomes):
+                self.feed(events.AcceptCommitted([item.id for item in items]))
+            else:
+                self._accept_mixed(items, outcomes)
+
+        self._store.write(ports.Accept(items, lazy=not effect.acknowledge), done)
+
+    def _accept_mixed(self, items: Sequence[NewInvocation], outcomes: Sequence[ports.Outcome]) -> None:
+        good = [item.id for item, outcome in zip(items, outcomes, strict=True) if outcome is ports.Outcome.OK]
+        if good:
+            self.feed(events.AcceptCommitted(good))
+        bad = [(item, outcome) for item, outcome in zip(items, outcomes, strict=True) if outcome is not ports.Outcome.OK]
+        self.feed(events.AcceptRejected([item.id for item, _ in bad]))
+        for item, outcome in bad:
+            if outcome is ports.Outcome.DUPLICATE:
+                self.later(self.answer_known(item.id, item.caller))
+            elif outcome is ports.Outcome.DENIED:
+                self._refuse_ids([item.id], Failure("permission_denied", "Your permission was withdrawn meanwhile."))
+            else:
+                what = f"the key {item.key!r}" if item.key else f"the id {identifiers.to_text(item.id)}"
+                self._refuse_ids(
+                    [item.id],
+                    Failure("conflict", f"Another request has {what}.", "Use a new one, or repeat the same request."),
+                )
+
+    async def answer_known(self, identifier: bytes, caller: int) -> None:
+        """A request that was accepted before: answer with what became of it."""
+        ended, going_on, unknown = await self._store.settlements([identifier], caller)
+        if going_on:
+            self._tell(identifier, frames.Accepted([identifier]))
+        if ended:
+            self._answer(effects.Answer(ended))
+        if unknown:
+            self._refuse_ids(unknown, Failure("conflict", "Another account's request has this id.", "Use a new id."))
+
+    def later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run this beside the loop's other work, and keep hold of it."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _commit_lease(self, effect: effects.CommitLease) -> None:
+        at = time.time()
+        items = [ports.LeaseItem(identifier, fence, worker, attempt, at) for identifier, fence, worker, attempt in effect.items]
+
+        def done(outcomes: list[ports.Outcome] | ports.StoreFailed) -> None:
+            if isinstance(outcomes, ports.StoreFailed):
+                self._commit_failed(outcomes, leases=[item.id for item in items])
+                return
+            self.feed(
+                events.LeaseCommitted(
+                    [item.id for item, outcome in zip(items, outcomes, strict=True) if outcome is ports.Outcome.OK]
+                )
+            )
+
+        self._store.write(ports.Lease(items), done)
+
+    def _commit_complete(self, effect: effects.CommitComplete) -> None:
+        items = effect.items
+
+        def done(outcomes: list[ports.Outcome] | ports.StoreFailed) -> None:
+            if isinstance(outcomes, ports.StoreFailed):
+                self._commit_failed(outcomes, completes=[item.id for item in items])
+                return
+            good, stale = [], []
+            for item, outcome in zip(items, outcomes, strict=True):
+                if outcome is ports.Outcome.OK or outcome is ports.Outcome.DUPLICATE:
+                    good.append(item.id)
+                else:
+                    stale.append((item.id, item.fence))
+            self.settled_count += len(good)
+            if good:
+                self.feed(events.CompleteCommitted(good))
+            if stale:
+                self.feed(events.CompleteStale(stale))
+
+        self._store.write(ports.Complete(items), done)
+
+    def _commit_requeue(self, effect: effects.CommitRequeue) -> None:
+        at = time.time()
+        items = [
+            ports.RequeueItem(identifier, fence, tries, attempt, worker, reason, at)
+            for identifier, fence, tries, attempt, worker, reason in effect.items
+        ]
+
+        def done(outcomes: object) -> None:
+            if isinstance(outcomes, ports.StoreFailed):
+                self._commit_failed(outcomes, requeues=[item.id for item in items])
+
+        self._store.write(ports.Requeue(items), done)
+
+    def _commit_cancel(self, effect: effects.CommitCancel) -> None:
+        ids = list(effect.ids)
+
+        def done(outcomes: object) -> None:
+            if isinstance(outcomes, ports.StoreFailed):
+                self._commit_failed(outcomes, cancels=ids)
+                return
+            for identifier in ids:
+                self._tell(identifier, frames.Cancelling([identifier]))
+            self.feed(events.CancelCommitted(ids))
+
+        self._store.write(ports.FlagCancel(ids, time.time()), done)
+
+    def _commit_failed(self, failure: ports.StoreFailed, **ids: Sequence[bytes]) -> None:
+        if not self._failed:
+            log.error("the store refuses commits; intake is closed", reason=str(failure))
+        self._failed = True
+        self.feed(events.CommitFailed(**ids))
+        accepts = ids.get("accepts")
+        if accepts:
+            self._refuse_ids(
+                accepts,
+                Failure("hub_unavailable", f"The hub cannot store anything now: {failure}", "Try again in a while."),
+            )
+        if self._probe is None:
+            self._probe = asyncio.get_running_loop().call_later(_PROBE_SECONDS, self._probe_store)
+
+    def _probe_store(self) -> None:
+        def done(outcome: object) -> None:
+            self._probe = None
+            if isinstance(outcome, ports.StoreFailed):
+                self._probe = asyncio.get_running_loop().call_later(_PROBE_SECONDS, self._probe_store)
+                return
+            log.warning("the store works again; intake is open")
+            self._failed = False
+            self.feed(events.StoreWorks())
+
+        self._store.write(ports.AddNotes([]), done)
+
+    # -- claims --------------------------------------------------------------------------------------------------------
+
+    def _claim(self, effect: effects.Claim) -> None:
+        def done(queued: list[ports.Queued] | ports.StoreFailed) -> None:
+            if isinstance(queued, ports.StoreFailed):
+                asyncio.get_running_loop().call_later(
+                    _PROBE_SECONDS, self.feed, events.Claimed(effect.lane, [], exhausted=False)
+                )
+                return
+            self.feed(events.Claimed(effect.lane, [reclaimed(row) for row in queued], len(queued) < effect.limit))
+
+        self._store.write(ports.Claim(ports.Lane(effect.lane), effect.limit, effect.after), done)
+
+    # -- to workers ----------------------------------------------------------------------------------------------------
+
+    def _offer(self, effect: effects.Offer) -> None:
+        link = self._workers.get(effect.worker)
+        if link is None:
+            return  # it disconnected in this very turn; the core hears of it next
+        names = self._names
+        link.send(
+            frames.Offer(
+                [
+                    frames.OfferItem(
+                        item.invocation.id,
+                        item.fence,
+                        item.invocation.version,
+                        item.invocation.arguments,
+                        item.attempt,
+                        names.get(item.invocation.caller, ""),
+                        item.invocation.timeout_seconds,
+                    )
+                    for item in effect.items
+                ]
+            )
+        )
+
+    def _recall(self, effect: effects.Recall) -> None:
+        self._send_keys(effect.worker, frames.Recall, effect.items)
+
+    def _cancel_attempts(self, effect: effects.CancelAttempts) -> None:
+        self._send_keys(effect.worker, frames.CancelAttempts, effect.items)
+
+    def _send_keys(
+        self, worker: str, frame: type[frames.Recall | frames.CancelAttempts], keys: Sequence[tuple[bytes, int]]
+    ) -> None:
+        link = self._workers.get(worker)
+        if link is not None:
+            link.send(frame([frames.AttemptKey(*key) for key in keys]))
+
+    def _acknowledge(self, effect: effects.Acknowledge) -> None:
+        link = self._workers.get(effect.worker)
+        if link is not None:
+            link.send(
+                frames.Acknowledge(
+                    [frames.AttemptKey(*key) for key in effect.items], [frames.AttemptKey(*key) for key in effect.stale]
+                )
+            )
+
+    def _worker_gone(self, effect: effects.WorkerGone) -> None:
+        self.on_worker_gone(effect.worker, effect.state)
+
+    # -- to callers ----------------------------------------------------------------------------------------------------
+
+    def _accepted(self, effect: effects.Accepted) -> None:
+        by_link: dict[ports.CallerLink, list[bytes]] = {}
+        for identifier in effect.ids:
+            for link in self.waiters(identifier):
+                by_link.setdefault(link, []).append(identifier)
+        for link, ids in by_link.items():
+            link.send(frames.Accepted(ids))
+
+    def _answer(self, effect: effects.Answer) -> None:
+        waiting = self._waiting
+        by_link: dict[ports.CallerLink, list[Settlement]] = {}
+        for item in effect.items:
+            held = waiting.pop(item.id, None)
+            if self._progress:
+                self._progress.pop(item.id, None)
+            if held is None:
+                continue
+            for link in held if isinstance(held, list) else (held,):
+                group = by_link.get(link)
+                if group is None:
+                    by_link[link] = [item]
+                else:
+                    group.append(item)
+        for link, settlements in by_link.items():
+            link.send(frames.Settled(settlements))
+
+    def _refuse(self, effect: effects.Refuse) -> None:
+        self._refuse_ids(effect.ids, effect.failure)
+
+    def _refuse_ids(self, ids: Sequence[bytes], failure: Failure) -> None:
+        for identifier in ids:
+            self._tell(identifier, frames.RefusedItems([frames.RefusedItem(identifier, failure)]))
+            self._waiting.pop(identifier, None)
+
+    def _remember(self, effect: effects.Remember) -> None:
+        at = time.time()
+        self._store.write(
+            ports.AddNotes([ports.Note(identifier, at, what, dict(detail)) for identifier, what, detail in effect.items])
+        )
+
+    # -- progress and streams: passed on, never stored -----------------------------------------------------------------
+
+    def report_progress(self, items: Sequence[frames.ProgressItem]) -> None:
+        """Pass progress of current attempts on to whoever waits."""
+        for item in items:
+            if self.core.status(item.id) is InvocationState.RUNNING:
+                self._progress[item.id] = (item.fraction, item.stage)
+                self._tell(item.id, frames.Progress([item]))
+
+    def progress(self, identifier: bytes) -> tuple[float, str] | None:
+        """The latest report of a running invocation: (fraction, stage)."""
+        return self._progress.get(identifier)
+
+    # -- time ----------------------------------------------------------------------------------------------------------
+
+    def _wake_at(self, effect: effects.WakeAt) -> None:
+        if self._timer is not None:
+            if self._timer_at <= effect.mono:
+                return
+            self._timer.cancel()
+        self._timer_at = effect.mono
+        delay = max(0.0, effect.mono - time.monotonic())
+        self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.feed(events.Tick())
+
+    def stop(self) -> None:
+        """No more timers."""
+        for timer in (self._timer, self._probe):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._probe = None
+
+
+def reclaimed(row: ports.Queued) -> events.Reclaimed:
+    """The store's row as the core takes it."""
+    return events.Reclaimed(row.invocation, row.attempts, row.fence, row.worker, row.cancelled)

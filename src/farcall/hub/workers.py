@@ -1,0 +1,278 @@
+"""Workers that are here: what they are, what they serve, what they say."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from farcall.domain import access
+from farcall.domain.errors import Refused
+from farcall.domain.states import AttemptState, WorkerState
+from farcall.hub import ports
+from farcall.hub.accounts import Accounts
+from farcall.hub.catalog import Catalog
+from farcall.hub.dispatch import events
+from farcall.hub.dispatcher import Dispatcher, reclaimed
+from farcall.hub.logs import Logs
+from farcall.hub.streams import Streams
+from farcall.wire import frames
+
+_MAX_SLOTS = 4096
+_MAX_CREDIT = 1_048_576
+
+
+@dataclass(slots=True)
+class Presence:
+    """A worker as the hub sees it now."""
+
+    boot: str
+    account: int
+    handle: str
+    name: str
+    slots: int
+    resources: dict[str, int | float | str | bool]
+    state: WorkerState
+    connected_at: float
+    seen_at: float
+    versions: list[int] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+
+
+class Workers:
+    """All present workers, and the use cases that concern them."""
+
+    def __init__(
+        self, dispatcher: Dispatcher, store: ports.Store, catalog: Catalog, logs: Logs, streams: Streams, hub: str
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._store = store
+        self._catalog = catalog
+        self.logs = logs
+        self.streams = streams
+        self._hub = hub
+        self._present: dict[str, Presence] = {}
+        self._servers: dict[int, set[str]] = {}  # version to boots
+        dispatcher.on_worker_gone = self._given_up
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    def present(self) -> list[Presence]:
+        """Every worker that is connected or may yet return."""
+        return list(self._present.values())
+
+    def ready_for(self, version: int) -> int:
+        """How many connected workers serve the version."""
+        return sum(self._present[boot].state is WorkerState.READY for boot in self._servers.get(version, ()))
+
+    def serving(self, version: int) -> list[Presence]:
+        return [self._present[boot] for boot in self._servers.get(version, ())]
+
+    # -- coming and going ----------------------------------------------------------------------------------------------
+
+    async def register(self, subject: access.Subject, frame: frames.Register, link: ports.WorkerLink) -> None:
+        """A worker says what it is, and what it still holds from before."""
+        if not access.has_scope(subject, "serve"):
+            raise Refused("permission_denied", "This token may not serve functions.", "Use one with the scope serve.")
+        if not 1 <= frame.slots <= _MAX_SLOTS or not 0 <= frame.credit <= _MAX_CREDIT:
+            raise Refused("invalid_request", f"A worker has 1 to {_MAX_SLOTS} slots and a credit up to {_MAX_CREDIT}.")
+        boot = link.boot
+        known = self._present.get(boot)
+        if known is not None and known.account != subject.key:
+            raise Refused("permission_denied", "Another account's worker has this boot id.", "Start the worker anew.")
+        now = time.time()
+        presence = Presence(
+            boot, subject.key, subject.handle, frame.name[:200], frame.slots, dict(frame.resources), WorkerState.READY, now, now
+        )
+        if known is not None:
+            presence.versions, presence.names = known.versions, known.names
+        self._present[boot] = presence
+        await self._store.do(self._row(presence))
+        resumes = await self._resumes(frame.resume)
+        old = self._dispatcher.attach_worker(link)
+        if old is not None:
+            old.close("conflict", "The same worker has connected again.")
+        self._dispatcher.feed(
+            events.WorkerJoined(boot, subject.key, frame.slots, frame.credit, dict(frame.resources), resumes)
+        )
+
+    async def _resumes(self, held: Sequence[frames.AttemptKey]) -> list[events.Resumed]:
+        queued = {row.invocation.id: row for row in await self._store.queued([key.id for key in held])} if held else {}
+        return [
+            events.Resumed(key.id, key.fence, reclaimed(queued[key.id]) if key.id in queued else None) for key in held
+        ]
+
+    async def publish(
+        self, subject: access.Subject, frame: frames.Publish, boot: str
+    ) -> list[frames.PublishedFunction]:
+        """The full list of what the worker serves from now on; one answer each."""
+        presence = self._present[boot]
+        answers = await self._catalog.publish(subject, frame.functions)
+        presence.versions = [answer.version for answer in answers if answer.failure is None]
+        presence.names = [answer.name for answer in answers if answer.failure is None]
+        for version in presence.versions:
+            row = await self._store.version(key=version)
+            if row is not None:
+                facts = events.VersionFacts(row.version, row.name, row.options)
+                self._dispatcher.feed(events.VersionPublished(facts))
+        self._index()
+        await self._store.do(self._row(presence))
+        self._dispatcher.feed(events.Served(boot, presence.versions))
+        return answers
+
+    def disconnected(self, link: ports.WorkerLink) -> None:
+        """The channel is down: the worker is away, its attempts wait for it."""
+        presence = self._present.get(link.boot)
+        if presence is None or self._dispatcher.worker_link(link.boot) is not link:
+            return
+        if presence.state is WorkerState.READY:
+            presence.state = WorkerState.AWAY
+        self._dispatcher.detach_worker(link)
+        self._store.write(ports.EndPresence(link.boot, "away", time.time()))
+
+    def left(self, link: ports.WorkerLink) -> None:
+        """The worker said goodbye: it will not come back under this boot."""
+        presence = self._present.get(link.boot)
+        if presence is not None:
+            presence.state = WorkerState.DRAINING
+        self._dispatcher.feed(events.Draining(link.boot))
+
+    def drain(self, boot: str) -> bool:
+        """Ask a worker to leave; False if it is not connected."""
+        link = self._dispatcher.worker_link(boot)
+        if link is None:
+            return False
+        link.send(frames.Drain("asked to by an operator"))
+        return True
+
+    def _given_up(self, boot: str, state: str) -> None:
+        if self._present.pop(boot, None) is not None:
+            self._index()
+        self._store.write(ports.EndPresence(boot, state, time.time()))
+
+    def _index(self) -> None:
+        servers: dict[int, set[str]] = {}
+        for presence in self._present.values():
+            for version in presence.versions:
+                servers.setdefault(version, set()).add(presence.boot)
+        self._servers = servers
+
+    def _row(self, presence: Presence) -> ports.PutPresence:
+        return ports.PutPresence(
+            presence.boot,
+            presence.account,
+            presence.name,
+            self._hub,
+            presence.slots,
+            dict(presence.resources),
+            tuple(presence.versions),
+            presence.state.label,
+            presence.seen_at,
+        )
+
+    def seen(self, boot: str) -> None:
+        """Any sign of life."""
+        presence = self._present.get(boot)
+        if presence is not None:
+            presence.seen_at = time.time()
+
+
+class WorkerConversation:
+    """What one registered worker's frames make happen. Frames are handled one after another."""
+
+    def __init__(
+        self,
+        workers: Workers,
+        dispatcher: Dispatcher,
+        accounts: Accounts,
+        token: str,
+        subject: access.Subject,
+        link: ports.WorkerLink,
+    ) -> None:
+        self._workers = workers
+        self._dispatcher = dispatcher
+        self._accounts = accounts
+        self._token = token
+        self._subject = subject
+        self._link = link
+        self._boot = link.boot
+        self.handlers: dict[type, Callable[[Any], Any]] = {
+            frames.Register: self._register,
+            frames.Publish: self._publish,
+            frames.Heartbeat: self._heartbeat,
+            frames.Credit: self._credit,
+            frames.Started: self._started,
+            frames.Returned: self._returned,
+            frames.Finished: self._finished,
+            frames.Logs: self._logs,
+            frames.Progress: self._progress,
+            frames.Stream: self._stream,
+            frames.Leaving: self._leaving,
+        }
+
+    def _register(self, frame: frames.Register) -> Any:
+        return self._workers.register(self._subject, frame, self._link)
+
+    async def _publish(self, frame: frames.Publish) -> None:
+        answers = await self._workers.publish(self._subject, frame, self._boot)
+        self._link.send(frames.Published(frame.seq, answers))
+
+    def _heartbeat(self, frame: frames.Heartbeat) -> None:
+        self._workers.seen(self._boot)
+        self._dispatcher.feed(events.HeartbeatSeen(self._boot))
+        self._link.send(frames.HeartbeatAck(frame.seq))
+
+    def _credit(self, frame: frames.Credit) -> None:
+        self._dispatcher.feed(events.Credits(self._boot, max(0, min(frame.credit, _MAX_CREDIT))))
+
+    def _started(self, frame: frames.Started) -> None:
+        self._dispatcher.feed(events.Started(self._boot, [(item.id, item.fence) for item in frame.items]))
+
+    def _returned(self, frame: frames.Returned) -> None:
+        self._dispatcher.feed(
+            events.Returned(self._boot, [(item.id, item.fence, item.reason[:100]) for item in frame.items])
+        )
+
+    def _finished(self, frame: frames.Finished) -> None:
+        items = [
+            events.Finish(
+                item.id,
+                item.fence,
+                AttemptState(item.state),
+                item.result,
+                item.failure,
+                item.run_seconds,
+                tuple(item.blobs) if item.blobs else (),
+            )
+            for item in frame.items
+        ]
+        self._dispatcher.feed(events.Finished(self._boot, items))
+
+    def _logs(self, frame: frames.Logs) -> None:
+        current = self._dispatcher.core.attempt
+        kept = [item for item in frame.items if current(item.id) == (self._boot, item.fence)]
+        if kept:
+            self._workers.logs.store(kept)
+
+    def _progress(self, frame: frames.Progress) -> None:
+        current = self._dispatcher.core.attempt
+        self._dispatcher.report_progress([item for item in frame.items if current(item.id) == (self._boot, item.fence)])
+
+    def _stream(self, frame: frames.Stream) -> None:
+        self._workers.streams.from_worker(self._boot, frame)
+
+    def _leaving(self, frame: frames.Leaving) -> None:
+        self._workers.left(self._link)
+
+    async def refresh(self) -> None:
+        """The account's permissions changed: read them anew; raises Refused if the token no longer holds."""
+        self._subject = await self._accounts.authenticate(self._token)
+
+    def goodbye(self, frame: Any) -> None:
+        """A worker that says goodbye will not come back under this boot."""
+        if frame is not None:
+            self._workers.left(self._link)
+
+    def disconnected(self) -> None:
+        self._workers.disconnected(self._link)
