@@ -1,0 +1,101 @@
+"""Schemas as people write types: ``float [m/s], 0 to 1000``, ``list[int]``, ``Color``; for signatures and differences.
+
+Works on any schema that passed `Interface.parse`, so on documents of other parties too.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+_SPELLINGS = {
+    "none": "None",
+    "any": "Any",
+    "decimal": "Decimal",
+    "uuid": "UUID",
+    "path": "Path",
+}
+
+
+def type_text(schema: dict[str, Any]) -> str:
+    """The type alone, as it would be annotated: ``list[float]``, ``int | None``, ``ndarray[float64]``."""
+    if "anyOf" in schema:
+        return " | ".join(dict.fromkeys(type_text(branch) for branch in schema["anyOf"]))
+    kind = schema.get("x-type", "any")
+    if kind in ("record", "enum") or (kind in ("dict", "any") and "title" in schema):
+        return str(schema.get("title", kind))
+    if "enum" in schema:
+        return f"Literal[{', '.join(repr(value) for value in schema['enum'])}]"
+    if kind == "array":
+        return _array_text(schema)
+    if kind == "tuple" and "prefixItems" in schema:
+        return f"tuple[{', '.join(type_text(item) for item in schema['prefixItems'])}]"
+    if kind in ("list", "set", "frozenset", "tuple") and "items" in schema:
+        ellipsis = ", ..." if kind == "tuple" else ""
+        return f"{kind}[{type_text(schema['items'])}{ellipsis}]"
+    if kind == "dict" and "additionalProperties" in schema:
+        keys = type_text(schema["x-keys"]) if "x-keys" in schema else "str"
+        return f"dict[{keys}, {type_text(schema['additionalProperties'])}]"
+    return _SPELLINGS.get(kind, str(kind))
+
+
+def _array_text(schema: dict[str, Any]) -> str:
+    inside = [str(schema["x-dtype"])] if "x-dtype" in schema else []
+    if "x-shape" in schema:
+        lengths = ", ".join("any" if length is None else str(length) for length in schema["x-shape"])
+        inside.append(f"shape ({lengths})")
+    return f"ndarray[{', '.join(inside)}]" if inside else "ndarray"
+
+
+def bounds_text(schema: dict[str, Any]) -> str:
+    """``0 to 1000``, ``at least 0``, ``at most 1``, or nothing."""
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if low is not None and high is not None:
+        return f"{low} to {high}"
+    if low is not None:
+        return f"at least {low}"
+    return "" if high is None else f"at most {high}"
+
+
+def default_text(parameter: dict[str, Any]) -> str:
+    """The default as Python shows it; empty if there is none."""
+    if "default" in parameter:
+        return repr(parameter["default"])
+    return str(parameter.get("default_repr", ""))
+
+
+def annotation_text(schema: dict[str, Any]) -> str:
+    """Type and unit: ``float [m/s]``."""
+    unit = f" [{schema['x-unit']}]" if "x-unit" in schema else ""
+    return type_text(schema) + unit
+
+
+def signature_text(document: dict[str, Any]) -> str:
+    """``(time: float [s], *, steps: int = 10) -> float [m/s]``."""
+    parts: list[str] = []
+    previous = ""
+    stars = {"var_positional": "*", "var_keyword": "**"}
+    for parameter in document["parameters"]:
+        kind = parameter["kind"]
+        if previous == "positional_only" and kind != previous:
+            parts.append("/")
+        if kind == "keyword_only" and previous not in (
+            "keyword_only",
+            "var_positional",
+        ):
+            parts.append("*")
+        default = default_text(parameter)
+        text = f"{stars.get(kind, '')}{parameter['name']}: {annotation_text(parameter['schema'])}"
+        parts.append(f"{text} = {default}" if default else text)
+        previous = kind
+    if previous == "positional_only":
+        parts.append("/")
+    result = annotation_text(document["result"])
+    arrow = f"Iterator[{result}]" if document["stream"] else result
+    return f"({', '.join(parts)}) -> {arrow}"
+
+
+def json_text(value: object) -> str:
+    """Compact JSON for messages, cut to 60 characters."""
+    text = json.dumps(value, ensure_ascii=False, default=repr)
+    return text if len(text) <= 60 else text[:59] + "…"
