@@ -1,0 +1,49 @@
+"""What a hub does now and then: retention, and the collection of blobs that nothing refers to."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import structlog
+
+from farcall.hub import ports
+
+log = structlog.get_logger("farcall.hub.housekeeping")
+
+_BATCH = 500
+
+
+async def keep_house(
+    store: ports.Store, blobs: ports.Blobs, *, retention_seconds: float, interval_seconds: float
+) -> None:
+    """Run until cancelled. A failing round is logged and tried again."""
+    while True:
+        await asyncio.sleep(interval_seconds)
+        try:
+            await collect_blobs(store, blobs, time.time())
+            await expunge(store, time.time() - retention_seconds)
+        except Exception:
+            log.exception("housekeeping failed; it is tried again", interval_seconds=interval_seconds)
+
+
+async def collect_blobs(store: ports.Store, blobs: ports.Blobs, now: float) -> int:
+    """Delete blobs that have neither reference nor live pin; returns how many."""
+    collected = 0
+    while True:
+        digests = await store.do(ports.CollectBlobs(now, _BATCH))
+        for digest in digests:
+            await blobs.delete(digest)
+        collected += len(digests)
+        if len(digests) < _BATCH:
+            return collected
+
+
+async def expunge(store: ports.Store, before: float) -> int:
+    """Drop arguments and results of what finished before; the records stay. Returns how many."""
+    dropped = 0
+    while True:
+        count = await store.do(ports.Expunge(before, _BATCH))
+        dropped += count
+        if count < _BATCH:
+            return dropped
