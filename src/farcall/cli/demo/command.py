@@ -1,0 +1,52 @@
+"""The command `farcall demo`."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+import click
+
+from farcall.cli.demo.scenes import missing_packages, play
+from farcall.cli.demo.stage import SceneFailed, Stage
+
+
+@click.command()
+@click.option("--keep", is_flag=True, help="Leave everything running, and say how to go on.")
+def demo(keep: bool) -> None:
+    """The whole story in half a minute: real processes, real data, on this machine alone.
+
+    A hub, two workers of Alice's, Bob in a process of his own; one worker dies in the middle. Exits 0 if everything was
+    as it should be, else 1 with what was not.
+    """
+    missing = missing_packages()
+    if missing:
+        raise click.ClickException(f"the demo needs {', '.join(missing)}; install it with: pip install 'farcall[hub,demo]'")
+    directory = Path(tempfile.mkdtemp(prefix="farcall-demo-"))
+    stage = Stage(directory)
+    click.echo(f"Everything happens in {directory} and on 127.0.0.1.")
+    began = time.monotonic()
+    try:
+        play(stage)
+    except SceneFailed as failure:
+        raise click.ClickException(f"not as it should be: {failure}") from failure
+    finally:
+        if not keep:
+            stage.close()
+    click.echo()
+    click.secho(f"All of it was so, in {time.monotonic() - began:.0f} s.", fg="green", bold=True)
+    if keep:
+        _go_on(stage)
+    else:
+        click.echo("Try it yourself: farcall demo --keep, or the tutorial in docs/tutorial.md.")
+
+
+def _go_on(stage: Stage) -> None:
+    click.echo("The hub still runs. To go on as Bob, in another terminal:")
+    click.echo(f"  export FARCALL_HUB={stage.url} FARCALL_TOKEN={stage.tokens['bob']}")
+    click.echo("  farcall list")
+    click.echo("To serve again as Alice:")
+    click.echo(f"  export FARCALL_HUB={stage.url} FARCALL_TOKEN={stage.tokens['alice']}")
+    click.echo(f"  farcall serve {stage.directory / 'alice' / 'digits.py'}")
+    click.echo(f"To stop the hub: kill {stage.processes['hub'].pid}; then remove {stage.directory}.")
