@@ -1,8 +1,9 @@
 """What a function's author imports: `function`, `Unit`, `Range`, `Doc`, `Retry`, `progress`, `log`, `current`.
 
-Bottom layer, standard library only. Everything does something sensible with no hub and no network. Belongs here: what an
-author writes (`declaration`, `markers`, `names`), what a running function can ask (`context`), and what can be read off a
-function without running it (`signature`, `schemas`, `spelling`, `calling`). Not here: calling, serving, encoding.
+Bottom layer, standard library only. Everything does something sensible with no hub and no network. Belongs here: what
+an author writes (`declaration`, `markers`, `names`), what a running function can ask (`context`), and what can be
+read off a function without running it (`signature`, `schemas`, `spelling`, `calling`). Not here: calling, serving,
+encoding.
 """
 
 from farcall.authoring.context import current, log, progress

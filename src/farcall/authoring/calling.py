@@ -1,7 +1,7 @@
 """From bound arguments, as they arrive, to the call: the side of the process that runs the function.
 
-Bound arguments are a dict by parameter name; ``*args`` is a list and ``**kwargs`` a dict under the parameter's own name.
-What is absent was left out by the caller, and the function's own default holds.
+Bound arguments are a dict by parameter name; ``*args`` is a list and ``**kwargs`` a dict under the parameter's own
+name. What is absent was left out by the caller, and the function's own default holds.
 """
 
 from __future__ import annotations

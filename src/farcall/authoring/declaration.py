@@ -48,7 +48,9 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """What an author declared: the ``__farcall__`` of a function. `namespace` is relative unless it begins with ``/``."""
+    """What an author declared, the ``__farcall__`` of a function. A namespace is relative unless it begins with
+    ``/``.
+    """
 
     name: str
     namespace: str = ""

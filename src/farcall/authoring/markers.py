@@ -13,7 +13,8 @@ class Unit:
     name: str
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name.strip():
+        name: object = self.name  # whatever the author wrote
+        if not isinstance(name, str) or not name.strip():
             raise TypeError(f"Unit takes the unit as text, such as Unit('m/s'), not {self.name!r}")
 
 
@@ -41,5 +42,6 @@ class Doc:
     text: str
 
     def __post_init__(self) -> None:
-        if not isinstance(self.text, str):
+        text: object = self.text
+        if not isinstance(text, str):
             raise TypeError(f"Doc takes text, not {self.text!r}")

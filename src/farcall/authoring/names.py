@@ -31,7 +31,7 @@ def function_name(text: str) -> str:
 
 
 def namespace_path(text: str) -> str:
-    """``physics/optics``, relative to whoever serves, or ``/lab/physics``, absolute; ``""`` is the root. Raises BadName."""
+    """``physics/optics``, relative to whoever serves, or ``/lab/physics``, absolute; raises BadName."""
     absolute = text.startswith("/")
     body = text.removeprefix("/")
     if not body:

@@ -1,10 +1,10 @@
 """Type hints to JSON Schema 2020-12, with the keywords that tell Python types apart.
 
-``x-type`` names the Python type: int float complex bool str bytes date datetime time timedelta decimal uuid enum array set
-frozenset tuple list dict record path any none. Beside it: ``x-unit`` (Unit), ``x-dtype`` and ``x-shape`` (arrays; null is
-any length), ``x-keys`` (schema of the keys of a dict whose keys are not just strings), ``x-members`` (name to value of an
-enum), ``x-kind`` (dataclass, struct or namedtuple of a record). ``minimum`` and ``maximum`` are inclusive.
-numpy and msgspec are recognised without being imported.
+``x-type`` names the Python type: int float complex bool str bytes date datetime time timedelta decimal uuid enum
+array set frozenset tuple list dict record path any none. Beside it: ``x-unit`` (Unit), ``x-dtype`` and ``x-shape``
+(arrays; null is any length), ``x-keys`` (schema of the keys of a dict whose keys are not just strings), ``x-members``
+(name to value of an enum), ``x-kind`` (dataclass, struct or namedtuple of a record). ``minimum`` and ``maximum`` are
+inclusive. numpy and msgspec are recognised without being imported.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class UnsupportedType(TypeError):
 def schema_of(hint: Any, enclosing: tuple[Any, ...] = ()) -> Schema:
     """The schema of a resolved type hint; raises UnsupportedType.
 
-    `enclosing` are the records that the hint is inside of: one that contains itself is described as `any` where it recurs.
+    `enclosing` are the records that the hint is inside of: one that contains itself is described as `any` where it
+    recurs.
     """
     if isinstance(hint, typing.TypeVar):
         return schema_of(Any if hint.__bound__ is None else hint.__bound__, enclosing)
@@ -334,7 +335,7 @@ def _record(
 ) -> Schema:
     try:
         hints = typing.get_type_hints(cls, include_extras=True)
-    except Exception as error:  # noqa: BLE001  # an annotation is code and may raise anything
+    except Exception as error:  # an annotation is code and may raise anything
         raise UnsupportedType(f"the annotations of {cls.__name__} cannot be resolved: {error}") from None
     properties = {}
     for name in names:

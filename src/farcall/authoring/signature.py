@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections.abc
 import inspect
 import math
+import re
 import typing
 from collections.abc import Callable
 from typing import Any
@@ -27,6 +28,7 @@ KINDS = {
 }
 # msgpack, which documents travel in, has no larger integers.
 _INTEGER_LIMIT = 2**63
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 _ALWAYS_STREAMS = {
     collections.abc.Iterator,
@@ -48,8 +50,8 @@ def describe(fn: Callable[..., Any]) -> dict[str, Any]:
     """The interface document of `fn`; raises SignatureError.
 
     ``{"parameters": [{"name", "kind", "schema", "required", "default" or "default_repr"}…], "result": schema,
-    "stream": bool, "doc": str, "signature": str}``. A default that JSON cannot carry is given as its repr: who leaves the
-    argument out leaves it out of the bound arguments too, and the function applies its own default.
+    "stream": bool, "doc": str, "signature": str}``. A default that JSON cannot carry is given as its repr: who leaves
+    the argument out leaves it out of the bound arguments too, and the function applies its own default.
     """
     label = f"{getattr(fn, '__name__', 'function')}()"
     hints = resolved_hints(fn)
@@ -82,7 +84,7 @@ def resolved_hints(fn: Callable[..., Any]) -> dict[str, Any]:
         try:
             # One at a time, so that the message can say which one it was.
             hints[name] = typing.get_type_hints(_Carrier(name, hint), scope, dict(closure), include_extras=True)[name]
-        except Exception as error:  # noqa: BLE001  # an annotation is code and may raise anything
+        except Exception as error:  # an annotation is code and may raise anything
             where = "the result" if name == "return" else f"parameter {name!r}"
             label = f"{getattr(fn, '__name__', 'function')}()"
             raise SignatureError(f"{label}: the annotation of {where} cannot be resolved: {error}") from None
@@ -161,6 +163,7 @@ def _is_json(value: object, depth: int = 0) -> bool:
 def _short_repr(value: object) -> str:
     try:
         text = repr(value)
-    except Exception:  # noqa: BLE001  # so may somebody's __repr__
+    except Exception:  # so may somebody's __repr__
         text = f"<{type(value).__name__}>"
+    text = _ADDRESS.sub("", text)  # it would change with every start
     return text if len(text) <= 120 else text[:119] + "…"

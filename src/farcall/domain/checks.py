@@ -1,0 +1,370 @@
+"""One check per `x-type`: yields what is wrong with a value, with the path to it. The table is at the end."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import math
+import pathlib
+import re
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
+from typing import Any, NamedTuple, TypeAlias
+
+from farcall.authoring.spelling import bounds_text, type_text
+from farcall.payload.values import ArrayView, BlobView, EnumValue, FileContent, Record
+
+Schema: TypeAlias = dict[str, Any]
+Path: TypeAlias = tuple[str | int, ...]
+
+
+class Trouble(NamedTuple):
+    """`mismatch`: the value is of another type altogether, so a branch of a union was not meant."""
+
+    path: Path
+    message: str
+    mismatch: bool = False
+
+
+Check: TypeAlias = Callable[[Schema, Any, Path], Iterator[Trouble]]
+
+
+def check(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
+    """Everything that is wrong with `value`."""
+    if "anyOf" in schema:
+        yield from _check_union(schema, value, path)
+    elif "enum" in schema:
+        yield from _check_enum(schema, value, path)
+    else:
+        yield from _CHECKS[schema["x-type"]](schema, value, path)
+
+
+def _wrong(schema: Schema, value: Any, path: Path) -> Trouble:
+    return Trouble(path, f"expected {type_text(schema)}, got {_shown(value)}", mismatch=True)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    if isinstance(value, (list, tuple, set, frozenset, dict)):
+        return f"a {name} of {len(value)}"
+    array = _array_of(value)
+    if array is not None:
+        return f"an array of {_dtype_name(array.dtype)} and shape {tuple(array.shape)}"
+    if isinstance(value, BlobView):
+        return f"{value.what} of {value.size} bytes"
+    text = repr(value)
+    return f"{name} {text if len(text) <= 60 else text[:59] + '…'}"
+
+
+def _is_blob(value: Any, *what: str) -> bool:
+    return isinstance(value, BlobView) and value.what in what
+
+
+def _array_of(value: Any) -> Any:
+    """Something with dtype and shape: a view, that of a blob, or an array itself; None if it is no array."""
+    if isinstance(value, BlobView):
+        return value.array
+    if isinstance(value, ArrayView) or (type(value).__module__ == "numpy" and hasattr(value, "shape")):
+        return value
+    return None
+
+
+def _check_union(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
+    meant = []
+    for branch in schema["anyOf"]:
+        troubles = list(check(branch, value, path))
+        if not troubles:
+            yield from _check_bounds(schema, value, path)
+            return
+        if not any(trouble.mismatch and trouble.path == path for trouble in troubles):
+            meant.append(troubles)
+    if len(meant) == 1:
+        yield from meant[0]
+    else:
+        yield _wrong(schema, value, path)
+
+
+def _check_enum(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
+    candidates = [value.value, value.name] if isinstance(value, (Enum, EnumValue)) else [value]
+    names = schema.get("x-members", {})
+    for candidate in candidates:
+        if isinstance(candidate, str) and candidate in names:
+            return
+        if any(_same(candidate, allowed) for allowed in schema["enum"]):
+            return
+    allowed_text = ", ".join(repr(allowed) for allowed in schema["enum"][:20])
+    more = ", …" if len(schema["enum"]) > 20 else ""
+    yield Trouble(path, f"expected one of {allowed_text}{more}, got {_shown(value)}", mismatch=True)
+
+
+def _same(value: Any, allowed: Any) -> bool:
+    """As JSON sees it: 1 is 1.0, but true is not 1."""
+    return isinstance(value, bool) is isinstance(allowed, bool) and type(value) in _JSON_SCALARS and value == allowed
+
+
+_JSON_SCALARS = {bool, int, float, str, type(None)}
+
+
+def _check_any(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
+    yield from ()
+
+
+def _check_none(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
+    if value is not None:
+        yield _wrong(schema, value, path)
+
+
+def _check_bool(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
+    if not isinstance(value, bool):
+        yield _wrong(schema, value, path)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _check_int(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
+    if not _is_number(value) or (isinstance(value, float) and not value.is_integer()):
+        yield _wrong(schema, value, path)
+    else:
+        yield from _check_bounds(schema, value, path)
+
+
+def _check_float(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
+    if not _is_number(value):
+        yield _wrong(schema, value, path)
+    else:
+        yield from _check_bounds(schema, value, path)
+
+
+def _check_bounds(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if (low is None and high is None) or not _is_number(value):
+        return
+    shown = f"{value}" if isinstance(value, float) or abs(value) < 10**40 else f"a number of {value.bit_length()} bits"
+    if isinstance(value, float) and math.isnan(value):
+        yield Trouble(path, f"nan is not within {bounds_text(schema)}")
+    elif low is not None and value < low:
+        yield Trouble(path, f"{shown} is less than the minimum of {low}")
+    elif high is not None and value > high:
+        yield Trouble(path, f"{shown} is greater than the maximum of {high}")
+
+
+def _check_complex(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
+    pair = isinstance(value, (list, tuple)) and len(value) == 2 and all(map(_is_number, value))
+    if not (isinstance(value, complex) or _is_number(value) or pair):
+        yield _wrong(schema, value, path)
+
+
+def _check_str(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
+    if not isinstance(value, str) and not _is_blob(value, "str"):
+        yield _wrong(schema, value, path)
+
+
+def _check_bytes(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
+    if not isinstance(value, (bytes, bytearray, memoryview)) and not _is_blob(value, "bytes", "bytearray"):
+        yield _wrong(schema, value, path)
+
+
+def _check_path(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
+    if not isinstance(value, (pathlib.PurePath, FileContent)) and not _is_blob(value, "file"):
+        yield _wrong(schema, value, path)
+
+
+def _written(types: tuple[type, ...], read: Callable[[str], object]) -> Check:
+    """A check for a type that JSON writes as text: an instance, or text that reads as one."""
+
+    def check_text(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
+        if isinstance(value, types):
+            return
+        try:
+            if isinstance(value, str) and len(value) <= 100:
+                read(value)
+                return
+        except (ValueError, ArithmeticError):
+            pass
+        yield _wrong(schema, value, path)
+
+    return check_text
+
+
+_DURATION = re.compile(r"-?P(?=.)(\d+W)?(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+([.]\d+)?S)?)?")
+
+
+def _read_duration(text: str) -> None:
+    if not _DURATION.fullmatch(text):
+        raise ValueError(text)
+
+
+def _check_date(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
+    if isinstance(value, datetime.datetime):  # a subclass of date, and yet no date
+        yield _wrong(schema, value, path)
+    else:
+        yield from _written((datetime.date,), datetime.date.fromisoformat)(schema, value, path)
+
+
+def _check_items(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
+    least, most = schema.get("minItems", 0), schema.get("maxItems")
+    if len(value) < least or (most is not None and len(value) > most):
+        wanted = f"{least}" if least == most else (f"at least {least}" if len(value) < least else f"at most {most}")
+        yield Trouble(path, f"expected {wanted} items, got {len(value)}")
+    prefix = schema.get("prefixItems", ())
+    rest = schema.get("items")
+    for index, item in enumerate(value):
+        inner = prefix[index] if index < len(prefix) else rest
+        if inner is not None:
+            yield from check(inner, item, (*path, index))
+
+
+def _check_list(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
+    if isinstance(value, (list, tuple)):
+        yield from _check_items(schema, value, path)
+    else:
+        yield _wrong(schema, value, path)
+
+
+def _check_set(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
+    if isinstance(value, (set, frozenset)):
+        yield from _check_items(schema, sorted(value, key=repr), path)
+    elif isinstance(value, (list, tuple)):
+        seen: set[Any] = set()
+        for index, item in enumerate(value):
+            key = repr(item)
+            if key in seen:
+                yield Trouble((*path, index), f"{_shown(item)} is there twice, and this is a set")
+            seen.add(key)
+        yield from _check_items(schema, value, path)
+    else:
+        yield _wrong(schema, value, path)
+
+
+def _check_dict(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
+    if isinstance(value, Record):
+        value = dict(value.items())
+    if not isinstance(value, Mapping):
+        yield _wrong(schema, value, path)
+        return
+    for name in schema.get("required", ()):
+        if name not in value:
+            yield Trouble(path, f"{name!r} is missing")
+    properties = schema.get("properties", {})
+    rest = schema.get("additionalProperties")
+    keys = schema.get("x-keys")
+    for key, item in value.items():
+        step = key if isinstance(key, (str, int)) else repr(key)
+        if keys is not None:
+            yield from check(keys, key, (*path, step))
+        elif not isinstance(key, str):
+            yield Trouble(path, f"expected text as keys, got {_shown(key)}")
+            continue
+        inner = properties.get(key) if isinstance(key, str) else None
+        if inner is None:
+            inner = rest
+        if inner is False:
+            yield Trouble((*path, step), "there is no such member")
+        elif inner is not None:
+            yield from check(inner, item, (*path, step))
+
+
+def _check_record(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
+    if schema.get("x-kind") == "namedtuple" and isinstance(value, (list, tuple)):
+        names = list(schema.get("properties", {}))
+        if not len(schema.get("required", ())) <= len(value) <= len(names):
+            yield Trouble(path, f"expected {len(names)} items, got {len(value)}")
+        value = dict(zip(names, value, strict=False))
+    yield from _check_dict(schema, value, path)
+
+
+_DTYPE_FAMILIES = {
+    "floating": ("float", "longdouble"),
+    "integer": ("int", "uint"),
+    "signedinteger": ("int",),
+    "unsignedinteger": ("uint",),
+    "inexact": ("float", "longdouble", "complex", "clongdouble"),
+    "complexfloating": ("complex", "clongdouble"),
+    "bool_": ("bool",),
+    "str_": ("str",),
+    "bytes_": ("bytes",),
+    "datetime64": ("datetime64",),
+    "timedelta64": ("timedelta64",),
+}
+
+
+def _check_array(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
+    if isinstance(value, (list, tuple)):
+        yield from _check_nested(schema, value, path)
+        return
+    array = _array_of(value)
+    if array is None:
+        yield _wrong(schema, value, path)
+        return
+    wanted, dtype = schema.get("x-dtype"), _dtype_name(array.dtype)
+    if wanted is not None and dtype != wanted and not dtype.startswith(_DTYPE_FAMILIES.get(wanted, ("\0",))):
+        yield Trouble(path, f"expected an array of {wanted}, got one of {dtype}", mismatch=True)
+    lengths = schema.get("x-shape")
+    shape = tuple(array.shape)
+    if lengths is not None and not _shape_fits(lengths, shape):
+        shown = ", ".join("any" if length is None else str(length) for length in lengths)
+        yield Trouble(path, f"expected an array of shape ({shown}), got {shape}", mismatch=True)
+
+
+_LETTERS = {"f": "float", "i": "int", "u": "uint", "c": "complex"}
+
+
+def _dtype_name(dtype: object) -> str:
+    """``float64`` for numpy's own name, or for the short one that the format writes: ``<f8``."""
+    text = str(dtype)
+    short = text.lstrip("<>|=")
+    if short[:1] in _LETTERS and short[1:].isdigit():
+        return f"{_LETTERS[short[0]]}{8 * int(short[1:])}"
+    return (
+        "bool"
+        if short in ("b1", "?")
+        else {"M": "datetime64", "m": "timedelta64", "U": "str", "S": "bytes"}.get(
+            short[:1] if not short[1:2].isalpha() else "", text
+        )
+    )
+
+
+def _shape_fits(lengths: list[int | None], shape: tuple[int, ...]) -> bool:
+    return len(lengths) == len(shape) and all(
+        want is None or want == have for want, have in zip(lengths, shape, strict=True)
+    )
+
+
+def _check_nested(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
+    """Nested lists for an array, as JSON writes it: numbers all the way down."""
+    for index, item in enumerate(value):
+        if isinstance(item, (list, tuple)):
+            yield from _check_nested(schema, item, (*path, index))
+        elif not isinstance(item, (int, float, complex)):
+            yield Trouble((*path, index), f"expected a number of the array, got {_shown(item)}")
+
+
+_CHECKS: Mapping[str, Check] = {
+    "any": _check_any,
+    "none": _check_none,
+    "bool": _check_bool,
+    "int": _check_int,
+    "float": _check_float,
+    "complex": _check_complex,
+    "str": _check_str,
+    "bytes": _check_bytes,
+    "path": _check_path,
+    "date": _check_date,
+    "datetime": _written((datetime.datetime,), datetime.datetime.fromisoformat),
+    "time": _written((datetime.time,), datetime.time.fromisoformat),
+    "timedelta": _written((datetime.timedelta,), _read_duration),
+    "decimal": _written((decimal.Decimal, int), decimal.Decimal),
+    "uuid": _written((uuid.UUID,), uuid.UUID),
+    "list": _check_list,
+    "tuple": _check_list,
+    "set": _check_set,
+    "frozenset": _check_set,
+    "dict": _check_dict,
+    "record": _check_record,
+    "array": _check_array,
+}
