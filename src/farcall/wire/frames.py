@@ -201,7 +201,7 @@ class Changed(Frame, tag=28):
 # -- worker to hub -----------------------------------------------------------------------------------------------------
 
 
-class AttemptKey(Item, frozen=True):
+class AttemptKey(msgspec.Struct, array_like=True, gc=False, frozen=True):
     id: bytes
     fence: int
 
@@ -257,7 +257,7 @@ class Returned(Frame, tag=34):
 
 
 class FinishedItem(Item):
-    """The outcome of one attempt. `state` is an AttemptState: SUCCEEDED, FAILED, CANCELLED or LOST (its process died)."""
+    """The outcome of one attempt. `state` is an AttemptState: SUCCEEDED, FAILED, CANCELLED or LOST (process died)."""
 
     id: bytes
     fence: int
@@ -386,17 +386,20 @@ ToClient = (
     | Changed
 )
 FromWorker = (
-    Hello | Goodbye | Heartbeat | Register | Publish | Credit | Started | Returned | Finished | Logs | Progress | Stream | Leaving
+    Hello
+    | Goodbye
+    | Heartbeat
+    | Register
+    | Publish
+    | Credit
+    | Started
+    | Returned
+    | Finished
+    | Logs
+    | Progress
+    | Stream
+    | Leaving
 )
 ToWorker = (
-    Welcome
-    | Goodbye
-    | HeartbeatAck
-    | Published
-    | Offer
-    | Recall
-    | CancelAttempts
-    | Acknowledge
-    | StreamTaken
-    | Drain
+    Welcome | Goodbye | HeartbeatAck | Published | Offer | Recall | CancelAttempts | Acknowledge | StreamTaken | Drain
 )
