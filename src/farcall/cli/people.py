@@ -1,0 +1,173 @@
+"""`login`, `logout`, `whoami`, `token …`, `account …`."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+
+import click
+
+from farcall.cli.output import json_option, print_facts, print_json, print_table
+from farcall.cli.remote import rest, rest_with
+
+_UNITS = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+
+
+@click.command()
+@click.argument("url")
+@click.option("--token-stdin", is_flag=True, help="Read the token from standard input instead of asking.")
+def login(url: str, token_stdin: bool) -> None:
+    """Remember a token for the hub at URL, in a file that only you can read."""
+    from farcall.client import config
+
+    token = sys.stdin.readline().strip() if token_stdin else click.prompt("Token", hide_input=True).strip()
+    me = rest_with(url, token).get("/v1/me")
+    config.remember(url, token)
+    click.echo(f"Logged in to {url} as {me['handle']}.")
+
+
+@click.command()
+@click.argument("url", required=False)
+def logout(url: str | None) -> None:
+    """Forget the token of a hub; default: the one in use."""
+    from farcall.client import config
+    from farcall.cli.remote import credentials
+
+    chosen = url or credentials()[0]
+    click.echo(f"Logged out of {chosen}." if config.forget(chosen) else f"There was no login for {chosen}.")
+
+
+@click.command()
+@json_option
+def whoami(as_json: bool) -> None:
+    """Which account, on which hub, with which token."""
+    service = rest()
+    me = service.get("/v1/me")
+    if as_json:
+        print_json({**me, "hub": service.url})
+    else:
+        print_facts({"handle": me["handle"], "email": me["email"], "hub": service.url, "scopes": ", ".join(me["scopes"])})
+
+
+@click.group()
+def token() -> None:
+    """Create, list and revoke tokens."""
+
+
+@token.command("create")
+@click.option("--label", default="", help="What it is for.")
+@click.option("--scope", "scopes", multiple=True, type=click.Choice(["invoke", "serve", "deploy", "manage", "admin"]))
+@click.option("--only", default="", metavar="NAME", help="Only for this function or namespace.")
+@click.option("--expires", help="For example 30d, 12h.")
+@click.option("--print-token", is_flag=True, help="Print nothing but the token.")
+@json_option
+def create_token(label: str, scopes: tuple[str, ...], only: str, expires: str | None, print_token: bool, as_json: bool) -> None:
+    """A new token; it is shown once."""
+    body = {"label": label, "scopes": list(scopes), "only": only, "expires_at": _expiry(expires)}
+    made = rest().post("/v1/tokens", {name: value for name, value in body.items() if value})
+    if as_json:
+        print_json(made)
+    elif print_token:
+        click.echo(made["token"])
+    else:
+        click.echo(f"{made['token']}\nKeep it: it is not shown again. farcall token revoke {made['id']} ends it.")
+
+
+def _expiry(text: str | None) -> str | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)([mhdw])", text)
+    if match is None:
+        raise click.BadParameter(f"{text!r} is no duration; say 30d, 12h, 45m or 2w", param_hint="--expires")
+    seconds = time.time() + int(match[1]) * _UNITS[match[2]]
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+@token.command("list")
+@json_option
+def list_tokens(as_json: bool) -> None:
+    """Your tokens; never the tokens themselves."""
+    page = rest().get("/v1/tokens")
+    if as_json:
+        print_json(page)
+        return
+    print_table(
+        ["id", "label", "scopes", "only", "created", "expires", "revoked"],
+        [
+            [
+                item["id"],
+                item["label"],
+                ", ".join(item["scopes"]),
+                item["only"],
+                item["created_at"],
+                item["expires_at"],
+                item["revoked_at"],
+            ]
+            for item in page["items"]
+        ],
+        "No tokens.",
+    )
+
+
+@token.command("revoke")
+@click.argument("identifier", metavar="ID", type=int)
+def revoke_token(identifier: int) -> None:
+    """End a token at once, on open connections too."""
+    rest().delete(f"/v1/tokens/{identifier}")
+    click.echo(f"Token {identifier} is revoked.")
+
+
+@click.group()
+def account() -> None:
+    """Create, list and disable accounts (administrators)."""
+
+
+@account.command("create")
+@click.argument("handle")
+@click.argument("email")
+@click.option("--print-token", is_flag=True, help="Print nothing but the first token.")
+@json_option
+def create_account(handle: str, email: str, print_token: bool, as_json: bool) -> None:
+    """A new account, with its first token."""
+    made = rest().post("/v1/accounts", {"handle": handle, "email": email})
+    if as_json:
+        print_json(made)
+    elif print_token:
+        click.echo(made["token"])
+    else:
+        click.echo(f"Account {made['handle']} is made. Its first token, shown once:\n{made['token']}")
+        click.echo(f"To log in: echo TOKEN | farcall login {rest().url} --token-stdin")
+
+
+@account.command("list")
+@json_option
+def list_accounts(as_json: bool) -> None:
+    """All accounts."""
+    page = rest().get("/v1/accounts")
+    if as_json:
+        print_json(page)
+        return
+    print_table(
+        ["handle", "email", "admin", "disabled", "created"],
+        [
+            [
+                item["handle"],
+                item["email"],
+                "yes" if item["admin"] else "",
+                "yes" if item["disabled"] else "",
+                item["created_at"],
+            ]
+            for item in page["items"]
+        ],
+        "No accounts.",
+    )
+
+
+@account.command("disable")
+@click.argument("handle")
+@click.option("--undo", is_flag=True, help="Enable it again.")
+def disable_account(handle: str, undo: bool) -> None:
+    """Refuse everything that this account asks for, from now on."""
+    rest().put(f"/v1/accounts/{handle}/disabled", {"disabled": not undo})
+    click.echo(f"{handle} is {'enabled' if undo else 'disabled'}.")

@@ -1,0 +1,100 @@
+"""The root command. Groups are imported when they are used, so that `farcall --help` answers at once."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from typing import Any
+
+import click
+
+from farcall.domain.errors import ERRORS
+
+# name: (module of farcall.cli, attribute, one line of help)
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "up": ("hubs", "up", "Hub, worker and console on this machine."),
+    "demo": ("demo.command", "demo", "The whole story in half a minute."),
+    "hub": ("hubs", "hub", "The control plane alone."),
+    "serve": ("serving", "serve", "Serve functions from here; the code stays here."),
+    "login": ("people", "login", "Remember a token for a hub."),
+    "logout": ("people", "logout", "Forget the token of a hub."),
+    "whoami": ("people", "whoami", "Which account, on which hub."),
+    "list": ("catalog", "list_functions", "Functions that you may see."),
+    "search": ("catalog", "search", "Find functions by words."),
+    "show": ("catalog", "show", "Signature, documentation, owner, availability."),
+    "call": ("calling", "call", "Call a function."),
+    "status": ("calling", "status", "The state of an invocation."),
+    "result": ("calling", "result", "The result of an invocation."),
+    "logs": ("calling", "logs", "What an invocation printed and logged."),
+    "cancel": ("calling", "cancel", "Stop an invocation."),
+    "explain": ("calling", "explain", "Why an invocation is where it is."),
+    "invocations": ("calling", "invocations", "Invocations, newest first."),
+    "share": ("sharing", "share", "Let somebody use a function or namespace."),
+    "unshare": ("sharing", "unshare", "Take a permission back."),
+    "shares": ("sharing", "shares", "Who may use what is yours."),
+    "token": ("people", "token", "Create, list and revoke tokens."),
+    "account": ("people", "account", "Create, list and disable accounts (administrators)."),
+    "workers": ("fleet", "workers", "Workers of yours, and what they serve."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and summaries without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(f"farcall.cli.{module}"), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, _, summary) in COMMANDS.items()])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            import difflib
+
+            close = difflib.get_close_matches(args[0], COMMANDS, 1)
+            ctx.fail(f"There is no command {args[0]!r}." + (f" Did you mean {close[0]!r}?" if close else ""))
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Turn the platform's errors into one sentence and an exit code; tracebacks only with --debug."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            raise click.Abort from None
+        except BrokenPipeError:
+            sys.stderr.close()
+            ctx.exit(1)
+        except Exception as error:
+            if ctx.params.get("debug"):
+                traceback.print_exc()
+            code = getattr(error, "code", None)
+            if not isinstance(code, str) or code not in ERRORS:
+                if isinstance(error, OSError | ValueError):
+                    raise click.ClickException(f"{error}") from error
+                raise
+            click.echo(f"Error: {error}", err=True)
+            hint = getattr(error, "hint", "")
+            if hint and hint not in str(error):
+                click.echo(hint, err=True)
+            ctx.exit(ERRORS[code].exit_code)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.version_option(package_name="farcall")
+def farcall(debug: bool) -> None:
+    """Import a function that runs on someone else's machine; their code stays there.
+
+    serve: my code stays here. hub: who may call what, queue and record. call: use it.
+    """
