@@ -17,6 +17,9 @@ class Unit:
         if not isinstance(name, str) or not name.strip():
             raise TypeError(f"Unit takes the unit as text, such as Unit('m/s'), not {self.name!r}")
 
+    def __repr__(self) -> str:
+        return f"Unit({self.name!r})"
+
 
 @dataclass(frozen=True, slots=True)
 class Range:
@@ -34,6 +37,9 @@ class Range:
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise ValueError(f"Range({self.minimum}, {self.maximum}) is empty: the minimum is above the maximum")
 
+    def __repr__(self) -> str:
+        return f"Range({self.minimum}, {self.maximum})"
+
 
 @dataclass(frozen=True, slots=True)
 class Doc:
@@ -45,3 +51,6 @@ class Doc:
         text: object = self.text
         if not isinstance(text, str):
             raise TypeError(f"Doc takes text, not {self.text!r}")
+
+    def __repr__(self) -> str:
+        return f"Doc({self.text!r})"

@@ -7,7 +7,7 @@ from typing import Any
 
 from farcall.authoring.spelling import annotation_text, bounds_text, default_text, type_text
 from farcall.domain.interface import Interface
-from farcall.domain.parameters import ABSENT, Parameter
+from farcall.domain.parameters import ABSENT, Kind, Parameter
 
 
 def difference(old: Interface, new: Interface) -> str:
@@ -28,8 +28,8 @@ def _lines(old: Interface, new: Interface) -> Iterator[str]:
             changes = [*_schema_changes(before[name].schema, parameter.schema), *_rest(before[name], parameter)]
             if changes:
                 yield f"{name}: {'; '.join(changes)}"
-    kept_before = [name for name in before if name in after]
-    kept_after = [name for name in after if name in before]
+    kept_before = [p.name for p in old.parameters if p.name in after and _by_position(p, after[p.name])]
+    kept_after = [p.name for p in new.parameters if p.name in before and _by_position(p, before[p.name])]
     if kept_before != kept_after:
         yield f"order: {', '.join(kept_after)}, was {', '.join(kept_before)}"
     changes = list(_schema_changes(old.result, new.result))
@@ -37,6 +37,10 @@ def _lines(old: Interface, new: Interface) -> Iterator[str]:
         changes.append("a stream of items, was one value" if new.stream else "one value, was a stream of items")
     if changes:
         yield f"result: {'; '.join(changes)}"
+
+
+def _by_position(*parameters: Parameter) -> bool:
+    return all(p.kind in (Kind.POSITIONAL_ONLY, Kind.POSITIONAL_OR_KEYWORD) for p in parameters)
 
 
 def _shown(parameter: Parameter) -> str:

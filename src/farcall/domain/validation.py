@@ -17,7 +17,8 @@ from farcall.domain.checks import Path, Trouble, check
 
 PROBLEMS_LIMIT = 100
 
-# What JSON shows to jsonschema-rs as it is. It reads nan as null, so None beside numbers is left to the slow way.
+# What JSON shows to jsonschema-rs as it is. It reads nan as null: of an argument that may be None that is asked before,
+# and None further inside is left to the slow way.
 _SEEN_ALIKE = {"int", "float", "bool", "str", "list", "tuple", "dict", "record", "any", "enum", None}
 
 
@@ -36,11 +37,13 @@ class Validator:
 
     def __init__(self, schema: dict[str, Any]) -> None:
         self._schema = schema
+        properties = schema.get("properties", {})
+        self._nullable = [name for name, part in properties.items() if _may_be_none(part)]
 
     def problems(self, value: dict[str, Any]) -> list[Problem]:
         """Every problem, at most `PROBLEMS_LIMIT` of them; an empty list if the value fits."""
         compiled = self._compiled
-        if compiled is not None:
+        if compiled is not None and not (self._nullable and self._has_nan(value)):
             try:
                 if compiled.is_valid(value):
                     return []
@@ -48,9 +51,18 @@ class Validator:
                 pass
         return _collected(check(self._schema, value, ()), "")
 
+    def _has_nan(self, value: dict[str, Any]) -> bool:
+        for name in self._nullable:
+            argument = value.get(name)
+            if type(argument) is float and argument != argument:
+                return True
+        return False
+
     @cached_property
     def _compiled(self) -> Draft202012Validator | None:
-        return Draft202012Validator(self._schema) if _json_sees_all(self._schema) else None
+        properties = self._schema.get("properties", {})
+        seen = all(_json_sees_all(inner) for part in properties.values() for inner in _but_none(part))
+        return Draft202012Validator(self._schema) if seen else None
 
 
 def problems_of(schema: dict[str, Any], value: object, name: str) -> list[Problem]:
@@ -76,6 +88,15 @@ def _spelt(name: str, path: Path) -> str:
         else:
             text += f'["{step}"]' if isinstance(step, str) else f"[{step}]"
     return text
+
+
+def _may_be_none(schema: dict[str, Any]) -> bool:
+    return any(branch.get("x-type") == "none" for branch in schema.get("anyOf", ()))
+
+
+def _but_none(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """The branches of a union without None; of anything else the schema itself."""
+    return [branch for branch in schema.get("anyOf", (schema,)) if branch.get("x-type") != "none"]
 
 
 def _json_sees_all(schema: dict[str, Any]) -> bool:
