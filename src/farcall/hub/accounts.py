@@ -1,7 +1,7 @@
 """Accounts and their tokens: create, authenticate, revoke, disable.
 
-Whoever is authenticated is remembered for a moment; every change made through this hub forgets it at once and tells those
-who hold open connections (`on_access_changed`).
+Whoever is authenticated is remembered for a moment; every change made through this hub forgets it at once and tells
+those who hold open connections (`on_access_changed`).
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class Accounts:
     # -- accounts ------------------------------------------------------------------------------------------------------
 
     async def ensure_administrator(self, handle: str = "admin", email: str = "admin@localhost") -> NewToken | None:
-        """On the very first start: the administrator's account, and a token for everything. None if there are accounts."""
+        """On the very first start: the administrator's account and a token for everything; None if there are accounts."""
         if await self._store.accounts():
             return None
         account = await self._create(handle, email, admin=True)
@@ -162,7 +162,7 @@ class Accounts:
         assert account is not None  # noqa: S101 - it was just committed, and accounts are never deleted
         return account
 
-    async def list(self, subject: access.Subject) -> Sequence[ports.AccountRow]:
+    async def everyone(self, subject: access.Subject) -> Sequence[ports.AccountRow]:
         """All accounts, for administrators."""
         require_administrator(subject)
         return await self._store.accounts()
@@ -202,9 +202,8 @@ class Accounts:
         Without `scopes` it gets the everyday ones that the asking token has. Raises Refused.
         """
         _require_manage(subject)
-        wanted = tuple(
-            scope for scope in access.SCOPES if scope in (scopes or subject.scopes & {*access.DEFAULT_SCOPES})
-        )
+        everyday = subject.scopes & set(access.DEFAULT_SCOPES)
+        wanted = tuple(scope for scope in access.SCOPES if scope in (scopes or everyday))
         unknown = sorted(set(scopes) - set(access.SCOPES))
         if unknown:
             raise Refused(

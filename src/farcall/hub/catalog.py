@@ -1,7 +1,7 @@
 """The catalog: functions, their versions, and who may see or call them.
 
-On the path of a call, finding a version is a look-up in a dict. `epoch` rises whenever an answer given before may be out
-of date; whoever keeps answers compares it.
+On the path of a call, finding a version is a look-up in a dict. `epoch` rises whenever an answer given before may be
+out of date; whoever keeps answers compares it.
 """
 
 from __future__ import annotations
@@ -87,12 +87,8 @@ class Catalog:
         self, subject: access.Subject, functions: Sequence[frames.Publication]
     ) -> list[frames.PublishedFunction]:
         """Make known what a worker serves; one answer each, in order, with a failure where one was refused."""
-        answers: list[frames.PublishedFunction] = [
-            frames.PublishedFunction(
-                item.name, 0, 0, Failure("too_large", f"A worker serves {PUBLICATIONS_LIMIT} functions.")
-            )
-            for item in functions
-        ]
+        surplus = Failure("too_large", f"A worker serves at most {PUBLICATIONS_LIMIT} functions.")
+        answers = [frames.PublishedFunction(item.name[:200], 0, 0, surplus) for item in functions]
         by_handle: dict[str, list[tuple[int, ports.VersionSpec]]] = {}
         taken: set[str] = set()
         for index, publication in enumerate(functions[:PUBLICATIONS_LIMIT]):

@@ -18,7 +18,7 @@ class Shares:
         self._accounts = accounts
 
     async def share(self, subject: access.Subject, path: str, handle: str, level: str = "invoke") -> ports.GrantRow:
-        """Let `handle` view, invoke or manage what is at and below `path`; replaces an earlier grant. Raises Refused."""
+        """Let `handle` view, invoke or manage `path` and all below it; replaces an earlier grant. Raises Refused."""
         wanted = access.GRANTABLE.get(level)
         if wanted is None:
             known = ", ".join(access.GRANTABLE)
@@ -42,7 +42,7 @@ class Shares:
 
     async def remove(self, subject: access.Subject, key: int) -> None:
         """Take back the grant with this key; whoever received one may drop it too. Raises Refused (not_found)."""
-        for row in await self.list(subject):
+        for row in await self.visible(subject):
             if row.key == key:
                 if row.grantee != subject.key or not access.has_scope(subject, "manage"):
                     self._manageable(subject, row.path)
@@ -50,7 +50,7 @@ class Shares:
                 return
         raise Refused("not_found", f"There is no share {key}, or you may not know of it.")
 
-    async def list(self, subject: access.Subject) -> list[ports.GrantRow]:
+    async def visible(self, subject: access.Subject) -> list[ports.GrantRow]:
         """What the subject has shared or may manage, and what was shared with it, by path."""
         found: dict[int, ports.GrantRow] = {row.key: row for row in await self._store.grants_to(subject.key)}
         managed = [subject.handle, *(grant.path for grant in subject.grants if grant.level >= access.Level.MANAGE)]
