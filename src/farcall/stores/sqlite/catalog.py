@@ -1,0 +1,97 @@
+"""Commands about accounts, tokens, grants and versions. They run in the writer's thread, within its transaction."""
+
+from __future__ import annotations
+
+import msgspec
+
+from farcall.hub.ports import (
+    BeginEpoch,
+    CreateAccount,
+    CreateToken,
+    DeleteGrant,
+    Outcome,
+    PublishVersions,
+    PutGrant,
+    RevokeToken,
+    SetDisabled,
+    VersionRow,
+    VersionSpec,
+)
+from farcall.stores.sqlite import rows
+from farcall.stores.sqlite.queries import Speaker
+
+_encode_json = msgspec.json.encode
+
+
+class CatalogCommands(Speaker):
+    """Each method carries out one command and returns its outcome."""
+
+    def begin_epoch(self, command: BeginEpoch) -> int:
+        return int(self.one("begin_epoch", command.hub, command.at))
+
+    def create_account(self, command: CreateAccount) -> int | Outcome:
+        if self.one("account_taken", command.handle, command.email) is not None:
+            return Outcome.CONFLICT
+        return int(self.one("create_account", command.handle, command.email, command.admin, command.at))
+
+    def set_disabled(self, command: SetDisabled) -> Outcome:
+        return _found(self.one("set_disabled", command.account, command.disabled))
+
+    def create_token(self, command: CreateToken) -> int | Outcome:
+        if self.one("access_of", command.account) is None:
+            return Outcome.MISSING
+        scopes = _encode_json(command.scopes).decode()
+        key = self.one(
+            "create_token",
+            command.account,
+            command.digest,
+            command.label,
+            scopes,
+            command.only,
+            command.at,
+            command.expires_at,
+        )
+        return Outcome.CONFLICT if key is None else int(key)
+
+    def revoke_token(self, command: RevokeToken) -> Outcome:
+        return _found(self.one("revoke_token", command.account, command.token, command.at))
+
+    def put_grant(self, command: PutGrant) -> int | Outcome:
+        if self.one("bump_epoch", command.grantee) is None:
+            return Outcome.MISSING
+        return int(self.one("put_grant", command.path, command.grantee, command.level, command.by, command.at))
+
+    def delete_grant(self, command: DeleteGrant) -> Outcome:
+        if self.one("delete_grant", command.path, command.grantee) is None:
+            return Outcome.MISSING
+        self.one("bump_epoch", command.grantee)
+        return Outcome.OK
+
+    def publish_versions(self, command: PublishVersions) -> list[VersionRow | Outcome]:
+        return [self._publish(item, command.account, command.at) for item in command.items]
+
+    def _publish(self, item: VersionSpec, account: int, at: float) -> VersionRow | Outcome:
+        function = self.one("function_by_name", item.name)
+        if function is None:
+            above = item.name.split("/")
+            names = ["/".join(above[:length]) for length in range(1, len(above))]
+            if self.one("name_is_namespace", item.name, _encode_json(names).decode()):
+                return Outcome.CONFLICT
+            function = self.one("create_function", item.name, account, at)
+        key = self.one("version_by_digest", function, item.digest)
+        if key is None:
+            key = self.one(
+                "create_version",
+                function,
+                item.digest,
+                item.interface,
+                item.implementation,
+                _encode_json(item.document).decode(),
+                _encode_json(item.options).decode(),
+                at,
+            )
+        return rows.version(self.one("version_by_key", key))
+
+
+def _found(key: object) -> Outcome:
+    return Outcome.MISSING if key is None else Outcome.OK

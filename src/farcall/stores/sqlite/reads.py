@@ -1,0 +1,163 @@
+"""Questions to the store, as functions of a connection that cannot write. They run in reader threads."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from farcall.domain.model import Settlement
+from farcall.domain.states import InvocationState
+from farcall.hub.ports import (
+    AccountRow,
+    GrantRow,
+    InvocationFilter,
+    InvocationRow,
+    Lane,
+    Note,
+    Page,
+    PresenceRow,
+    Queued,
+    TokenRow,
+    VersionRow,
+)
+from farcall.stores.sqlite import rows
+from farcall.stores.sqlite.inflow import body_key
+from farcall.stores.sqlite.invocations import queued_rows
+from farcall.stores.sqlite.queries import Speaker
+
+_BEYOND = 1 << 62
+_IDS_PER_STEP = 512
+_encode_json = msgspec.json.encode
+_decode_json = msgspec.json.Decoder(list[Any]).decode
+_detail = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class Reads(Speaker):
+    """One reader: a connection and what it can be asked."""
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def _body(self, seq: int, inline: bytes | None, *, result: bool) -> bytes:
+        if inline is not None:
+            return inline
+        return self.one("body", body_key(seq, result=result)) or b""
+
+    # -- invocations ---------------------------------------------------------------------------------------------------
+
+    def lanes(self) -> list[tuple[Lane, int]]:
+        return [(Lane((version, priority, caller)), count) for version, priority, caller, count in self.all("lanes")]
+
+    def leased(self) -> list[Queued]:
+        return queued_rows(self.connection, self.statements, self.one("leased"))
+
+    def settlements(self, ids: Sequence[bytes], caller: int) -> tuple[list[Settlement], list[bytes], list[bytes]]:
+        ended: list[Settlement] = []
+        going_on: list[bytes] = []
+        unknown: list[bytes] = []
+        for start in range(0, len(ids), _IDS_PER_STEP):
+            part = ids[start : start + _IDS_PER_STEP]
+            asked = _encode_json([identifier.hex() for identifier in part]).decode()
+            known = {row[0]: row for row in _decode_json(self.one("settlements", asked, caller))}
+            for identifier in part:
+                row = known.get(identifier.hex())
+                if row is None:
+                    unknown.append(identifier)
+                elif row[2] < InvocationState.SUCCEEDED:
+                    going_on.append(identifier)
+                else:
+                    ended.append(self._settlement(identifier, row))
+        return ended, going_on, unknown
+
+    def _settlement(self, identifier: bytes, row: Sequence[Any]) -> Settlement:
+        _, seq, state, result, failed, attempt, elsewhere = row
+        body = self._body(seq, None if elsewhere else bytes.fromhex(result), result=True)
+        failure = rows.failure(bytes.fromhex(failed)) if failed else None
+        return Settlement(identifier, state, body, failure, attempt)
+
+    def invocation(self, identifier: bytes) -> InvocationRow | None:
+        row = self.one("invocation", identifier)
+        return None if row is None else self._invocation(row)
+
+    def _invocation(self, row: tuple[Any, ...]) -> InvocationRow:
+        arguments = self._body(row[0], row[18], result=False)
+        return rows.invocation(row, arguments, self._body(row[0], row[19], result=True))
+
+    def invocations(self, query: InvocationFilter) -> Page:
+        """Newest first; the cursor is the place of the last one in the order of acceptance."""
+        cursor = int(query.cursor) if query.cursor else _BEYOND
+        found = self._newest(query, cursor, query.limit + 1)
+        chosen = found[: query.limit]
+        page = self.all("invocations_in", _encode_json(chosen).decode())
+        after = str(chosen[-1]) if len(found) > query.limit else None
+        return Page([self._invocation(row) for row in page], after)
+
+    def _newest(self, query: InvocationFilter, cursor: int, limit: int) -> list[int]:
+        state = None if query.state is None else int(query.state)
+        versions: list[int] | None = None
+        if query.owner is not None or query.function is not None:
+            versions = [key for (key,) in self.all("versions_of", query.owner, query.function)]
+        if query.caller is not None:
+            only = None if versions is None else _encode_json(versions).decode()
+            found = self.all("newest_of_caller", query.caller, cursor, limit, state, query.since, only)
+        elif versions is not None:
+            each = [self.all("newest_of_version", key, cursor, limit, state, query.since) for key in versions]
+            found = heapq.nlargest(limit, (row for part in each for row in part))
+        else:
+            found = self.all("newest_of_all", cursor, limit, state, query.since)
+        return [seq for (seq,) in found]
+
+    def notes(self, identifier: bytes) -> list[Note]:
+        return [Note(identifier, at, what, _detail(detail)) for at, what, detail in self.all("notes", identifier)]
+
+    # -- catalog -------------------------------------------------------------------------------------------------------
+
+    def account(self, key: int | None, handle: str | None) -> AccountRow | None:
+        row = self.one("account_by_key", key) if key is not None else self.one("account_by_handle", handle)
+        return None if row is None else rows.account(row)
+
+    def accounts(self) -> list[AccountRow]:
+        return [rows.account(row) for row in self.all("accounts")]
+
+    def token(self, digest: bytes) -> tuple[TokenRow, AccountRow] | None:
+        row = self.one("token", digest)
+        if row is None:
+            return None
+        found = rows.token(row)
+        return found, rows.account(self.one("account_by_key", found.account))
+
+    def tokens(self, account: int) -> list[TokenRow]:
+        return [rows.token(row) for row in self.all("tokens", account)]
+
+    def grants_to(self, account: int) -> list[GrantRow]:
+        return [rows.grant(row) for row in self.all("grants_to", account)]
+
+    def grants_below(self, path: str) -> list[GrantRow]:
+        return [rows.grant(row) for row in self.all("grants_below", path)]
+
+    def version(self, key: int | None, name: str | None, number: int | None) -> VersionRow | None:
+        if key is not None:
+            row = self.one("version_by_key", key)
+        else:
+            row = self.one("versions_by_name", name, number, 1)
+        return None if row is None else rows.version(row)
+
+    def versions(self, name: str) -> list[VersionRow]:
+        return [rows.version(row) for row in self.all("versions_by_name", name, None, -1)]
+
+    def functions(self, roots: Sequence[str], text: str, below: str, limit: int, cursor: str | None) -> Page:
+        asked = _encode_json(list(roots)).decode()
+        found = self.all("functions_page", asked, text, below, cursor or "", limit + 1)
+        items = [rows.version(row) for row in found[:limit]]
+        return Page(items, items[-1].name if len(found) > limit else None)
+
+    # -- presence ------------------------------------------------------------------------------------------------------
+
+    def presences(self, version: int | None, include_gone: bool) -> list[PresenceRow]:
+        return [rows.presence(row) for row in self.all("presences", version, include_gone)]
+
+    def blob_readable(self, digest: str, account: int, now: float) -> bool:
+        return bool(self.one("blob_readable", digest, account, now))

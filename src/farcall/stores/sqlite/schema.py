@@ -1,0 +1,82 @@
+"""Connections and the schema's versions."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+from pathlib import Path
+
+import apsw
+
+from farcall.hub.ports import StoreUnusable
+
+DATABASE_NAME = "farcall.db"
+_APPLICATION_ID = 0x46617263  # "Farc": tells our files from other people's
+_MIGRATION = re.compile(r"(\d{3})-[\w-]+\.sql")
+_BUSY_MILLISECONDS = 5_000
+# 16 MiB of log before it is copied into the database: rarely enough to amortise, small enough not to be felt.
+_CHECKPOINT_PAGES = 4_000
+_CACHE_KIB = 32_768
+
+
+def connect_writer(path: Path) -> apsw.Connection:
+    """A connection that writes durably: a commit returns after the log reached the disk."""
+    connection = apsw.Connection(str(path), statementcachesize=256)
+    connection.set_busy_timeout(_BUSY_MILLISECONDS)
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        f"wal_autocheckpoint = {_CHECKPOINT_PAGES}",
+        f"cache_size = -{_CACHE_KIB}",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def connect_reader(path: Path) -> apsw.Connection:
+    """A connection that cannot write."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, statementcachesize=64)
+    connection.set_busy_timeout(_BUSY_MILLISECONDS)
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def migrations() -> list[tuple[int, str]]:
+    """(number, statements) of every migration of this release, in order."""
+    directory = resources.files("farcall.stores.sqlite") / "migrations"
+    found = []
+    for file in directory.iterdir():
+        match = _MIGRATION.fullmatch(file.name)
+        if match:
+            found.append((int(match[1]), file.read_text(encoding="utf-8")))
+    return sorted(found)
+
+
+def migrate(connection: apsw.Connection, path: Path) -> None:
+    """Bring the schema up to this release, each step in its own transaction. Raises StoreUnusable."""
+    application = connection.pragma("application_id")
+    version = connection.pragma("user_version")
+    if not isinstance(version, int):
+        raise StoreUnusable(f"{path} does not say its version; restore a backup, or choose another data directory.")
+    steps = migrations()
+    if application not in (0, _APPLICATION_ID):
+        raise StoreUnusable(f"{path} is a database of another program; choose another data directory.")
+    if version > steps[-1][0]:
+        raise StoreUnusable(
+            f"{path} was written by a newer farcall (schema {version}, this one knows {steps[-1][0]}); "
+            "upgrade farcall, or restore a backup from before the upgrade."
+        )
+    for number, statements in steps:
+        if number <= version:
+            continue
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            connection.execute(statements)
+            connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {number}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise

@@ -1,0 +1,126 @@
+-- Accounts, tokens, grants, functions and their versions.
+
+-- name: begin_epoch
+INSERT INTO epochs (epoch, hub, began_at) SELECT coalesce(max(epoch), 0) + 1, ?1, ?2 FROM epochs RETURNING epoch
+
+-- name: account_taken
+SELECT 1 FROM accounts WHERE handle = ?1 OR (email <> '' AND email = ?2)
+
+-- name: create_account
+INSERT INTO accounts (handle, email, admin, created_at) VALUES (?1, ?2, ?3, ?4) RETURNING key
+
+-- name: set_disabled
+UPDATE accounts SET disabled = ?2, access_epoch = access_epoch + 1 WHERE key = ?1 RETURNING key
+
+-- name: bump_epoch
+UPDATE accounts SET access_epoch = access_epoch + 1 WHERE key = ?1 RETURNING key
+
+-- name: access_of
+SELECT access_epoch, disabled FROM accounts WHERE key = ?1
+
+-- name: version_exists
+SELECT 1 FROM versions WHERE key = ?1
+
+-- name: account_by_key
+SELECT key, handle, email, admin, disabled, access_epoch, created_at FROM accounts WHERE key = ?1
+
+-- name: account_by_handle
+SELECT key, handle, email, admin, disabled, access_epoch, created_at FROM accounts WHERE handle = ?1
+
+-- name: accounts
+SELECT key, handle, email, admin, disabled, access_epoch, created_at FROM accounts ORDER BY handle
+
+-- name: create_token
+INSERT INTO tokens (account, digest, label, scopes, only_below, created_at, expires_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+ON CONFLICT DO NOTHING
+RETURNING key
+
+-- name: revoke_token
+UPDATE tokens SET revoked_at = coalesce(revoked_at, ?3) WHERE key = ?2 AND account = ?1 RETURNING key
+
+-- name: token
+SELECT key, account, label, scopes, only_below, created_at, expires_at, revoked_at FROM tokens WHERE digest = ?1
+
+-- name: tokens
+SELECT key, account, label, scopes, only_below, created_at, expires_at, revoked_at FROM tokens
+WHERE account = ?1 ORDER BY key
+
+-- name: put_grant
+INSERT INTO grants (path, grantee, level, granted_by, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
+ON CONFLICT (path, grantee) DO UPDATE SET level = ?3, granted_by = ?4, created_at = ?5
+RETURNING key
+
+-- name: delete_grant
+DELETE FROM grants WHERE path = ?1 AND grantee = ?2 RETURNING key
+
+-- name: grants_to
+SELECT grants.key, path, grantee, accounts.handle, level, granted_by, grants.created_at
+FROM grants JOIN accounts ON accounts.key = grants.grantee
+WHERE grantee = ?1 ORDER BY path
+
+-- name: grants_below
+SELECT grants.key, path, grantee, accounts.handle, level, granted_by, grants.created_at
+FROM grants JOIN accounts ON accounts.key = grants.grantee
+WHERE ?1 = '' OR path = ?1 OR (path >= ?1 || '/' AND path < ?1 || '0')
+ORDER BY path, accounts.handle
+
+-- name: function_by_name
+SELECT key FROM functions WHERE name = ?1
+
+-- name: name_is_namespace
+-- Whether functions lie below this name, or one of these names above it (?2, a JSON array) is a function.
+SELECT EXISTS (SELECT 1 FROM functions WHERE name >= ?1 || '/' AND name < ?1 || '0')
+    OR EXISTS (SELECT 1 FROM functions WHERE name IN (SELECT value FROM json_each(?2)))
+
+-- name: create_function
+INSERT INTO functions (name, owner, created_at) VALUES (?1, ?2, ?3) RETURNING key
+
+-- name: version_by_digest
+SELECT key FROM versions WHERE function = ?1 AND digest = ?2
+
+-- name: create_version
+INSERT INTO versions (function, number, digest, interface, implementation, document, options, created_at)
+SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7 FROM versions WHERE function = ?1
+RETURNING key
+
+-- name: version_by_key
+SELECT
+    versions.key, functions.key, functions.name, functions.owner, accounts.handle, versions.number, versions.digest,
+    versions.interface, versions.implementation, versions.document, versions.options, versions.created_at,
+    versions.number = (SELECT max(number) FROM versions AS other WHERE other.function = versions.function)
+FROM versions
+JOIN functions ON functions.key = versions.function
+JOIN accounts ON accounts.key = functions.owner
+WHERE versions.key = ?1
+
+-- name: versions_by_name
+-- Newest first; ?2 is a number, or NULL for all.
+SELECT
+    versions.key, functions.key, functions.name, functions.owner, accounts.handle, versions.number, versions.digest,
+    versions.interface, versions.implementation, versions.document, versions.options, versions.created_at,
+    versions.number = (SELECT max(number) FROM versions AS other WHERE other.function = versions.function)
+FROM functions
+JOIN versions ON versions.function = functions.key
+JOIN accounts ON accounts.key = functions.owner
+WHERE functions.name = ?1 AND (?2 IS NULL OR versions.number = ?2)
+ORDER BY versions.number DESC LIMIT ?3
+
+-- name: functions_page
+-- ?1 JSON array of roots ('' is everything), ?2 text, ?3 namespace or '', ?4 cursor (a name), ?5 limit
+SELECT
+    versions.key, functions.key, functions.name, functions.owner, accounts.handle, versions.number, versions.digest,
+    versions.interface, versions.implementation, versions.document, versions.options, versions.created_at, 1
+FROM functions
+JOIN versions ON versions.function = functions.key
+    AND versions.number = (SELECT max(number) FROM versions AS other WHERE other.function = functions.key)
+JOIN accounts ON accounts.key = functions.owner
+WHERE functions.name > ?4
+    AND EXISTS (
+        SELECT 1 FROM json_each(?1) AS root
+        WHERE root.value = '' OR functions.name = root.value
+            OR substr(functions.name, 1, length(root.value) + 1) = root.value || '/'
+    )
+    AND (?3 = '' OR functions.name = ?3 OR substr(functions.name, 1, length(?3) + 1) = ?3 || '/')
+    AND (?2 = '' OR instr(lower(functions.name), lower(?2)) OR instr(lower(versions.document), lower(?2)))
+ORDER BY functions.name LIMIT ?5

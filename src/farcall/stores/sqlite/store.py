@@ -1,0 +1,180 @@
+"""The face of the SQLite store."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from farcall.domain.model import Settlement
+from farcall.hub.ports import (
+    AccountRow,
+    Command,
+    GrantRow,
+    InvocationFilter,
+    InvocationRow,
+    Lane,
+    Note,
+    Page,
+    PresenceRow,
+    Queued,
+    StoreFailed,
+    StoreUnusable,
+    TokenRow,
+    VersionRow,
+)
+from farcall.stores.sqlite import schema
+from farcall.stores.sqlite.lock import DirectoryLock
+from farcall.stores.sqlite.queries import Statements
+from farcall.stores.sqlite.readers import Readers
+from farcall.stores.sqlite.reads import Reads
+from farcall.stores.sqlite.writer import Writer, WriterLimits
+
+_READER_THREADS = 2
+
+
+class SqliteStore:
+    """The Store port on one SQLite database in `directory`, which this process locks.
+
+    `wall` tells the time for what expires (pins of blobs).
+    """
+
+    def __init__(
+        self, directory: Path, limits: WriterLimits | None = None, wall: Callable[[], float] = time.time
+    ) -> None:
+        self.directory = directory
+        self.path = directory / schema.DATABASE_NAME
+        self._limits = limits or WriterLimits()
+        self._wall = wall
+        self._lock = DirectoryLock(directory)
+        self._connection: apsw.Connection | None = None
+        self._writer: Writer | None = None
+        self._readers: Readers | None = None
+        self._post: Callable[[Callable[[], None]], None] = lambda call: call()
+
+    # -- life ----------------------------------------------------------------------------------------------------------
+
+    def open(self, post: Callable[[Callable[[], None]], None]) -> None:
+        """Lock, migrate, start the writer. Raises StoreUnusable; then nothing is held."""
+        self._lock.acquire()
+        self._post = post
+        statements = Statements()
+        try:
+            self._connection = schema.connect_writer(self.path)
+            schema.migrate(self._connection, self.path)
+            self._writer = Writer(self._connection, statements, self._limits, post)
+        except BaseException as error:
+            self._release()
+            if isinstance(error, apsw.Error):
+                raise StoreUnusable(f"The database {self.path} cannot be used: {error}.") from error
+            raise
+        self._readers = Readers(lambda: Reads(schema.connect_reader(self.path), statements), _READER_THREADS)
+        self._writer.start()
+
+    async def close(self) -> None:
+        """Drain the queue, then close. Idempotent."""
+        writer, readers = self._writer, self._readers
+        if writer is None or readers is None:
+            return
+        self._writer = self._readers = None
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, writer.stop)
+        await loop.run_in_executor(None, readers.close)
+        self._release()
+
+    def _release(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._lock.release()
+
+    # -- commands ------------------------------------------------------------------------------------------------------
+
+    def write(self, command: Command, done: Callable[[Any], None] | None = None) -> None:
+        """Queue a command; a closed store answers StoreFailed."""
+        if self._writer is None:
+            if done is not None:
+                self._post(lambda: done(StoreFailed("the store is closed")))
+            return
+        self._writer.write(command, done)
+
+    async def do(self, command: Command) -> Any:
+        """`write`, awaited: the outcome, or raises StoreFailed."""
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+        def done(outcome: Any) -> None:
+            if answer.done():
+                return
+            if isinstance(outcome, StoreFailed):
+                answer.set_exception(outcome)
+            else:
+                answer.set_result(outcome)
+
+        self.write(command, done)
+        return await answer
+
+    # -- questions -----------------------------------------------------------------------------------------------------
+
+    def _ask(self) -> Readers:
+        if self._readers is None:
+            raise StoreFailed("the store is closed")
+        return self._readers
+
+    async def lanes(self) -> list[tuple[Lane, int]]:
+        return await self._ask().ask(lambda reads: reads.lanes())
+
+    async def leased(self) -> list[Queued]:
+        return await self._ask().ask(lambda reads: reads.leased())
+
+    async def settlements(self, ids: Sequence[bytes], caller: int) -> tuple[list[Settlement], list[bytes], list[bytes]]:
+        return await self._ask().ask(lambda reads: reads.settlements(ids, caller))
+
+    async def invocation(self, identifier: bytes) -> InvocationRow | None:
+        return await self._ask().ask(lambda reads: reads.invocation(identifier))
+
+    async def invocations(self, query: InvocationFilter) -> Page:
+        return await self._ask().ask(lambda reads: reads.invocations(query))
+
+    async def notes(self, identifier: bytes) -> list[Note]:
+        return await self._ask().ask(lambda reads: reads.notes(identifier))
+
+    async def account(self, *, key: int | None = None, handle: str | None = None) -> AccountRow | None:
+        return await self._ask().ask(lambda reads: reads.account(key, handle))
+
+    async def accounts(self) -> list[AccountRow]:
+        return await self._ask().ask(lambda reads: reads.accounts())
+
+    async def token(self, digest: bytes) -> tuple[TokenRow, AccountRow] | None:
+        return await self._ask().ask(lambda reads: reads.token(digest))
+
+    async def tokens(self, account: int) -> list[TokenRow]:
+        return await self._ask().ask(lambda reads: reads.tokens(account))
+
+    async def grants_to(self, account: int) -> list[GrantRow]:
+        return await self._ask().ask(lambda reads: reads.grants_to(account))
+
+    async def grants_below(self, path: str) -> list[GrantRow]:
+        return await self._ask().ask(lambda reads: reads.grants_below(path))
+
+    async def version(
+        self, *, key: int | None = None, name: str | None = None, number: int | None = None
+    ) -> VersionRow | None:
+        return await self._ask().ask(lambda reads: reads.version(key, name, number))
+
+    async def versions(self, name: str) -> list[VersionRow]:
+        return await self._ask().ask(lambda reads: reads.versions(name))
+
+    async def functions(
+        self, roots: Sequence[str], text: str = "", below: str = "", limit: int = 50, cursor: str | None = None
+    ) -> Page:
+        return await self._ask().ask(lambda reads: reads.functions(roots, text, below, limit, cursor))
+
+    async def presences(self, version: int | None = None, include_gone: bool = False) -> list[PresenceRow]:
+        return await self._ask().ask(lambda reads: reads.presences(version, include_gone))
+
+    async def blob_readable(self, digest: str, account: int) -> bool:
+        return await self._ask().ask(lambda reads: reads.blob_readable(digest, account, self._wall()))

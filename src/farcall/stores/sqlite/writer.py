@@ -1,0 +1,295 @@
+"""The writer: one thread that drains commands into transactions, in order.
+
+Many commands share a transaction, and so its one wait for the disk. Their outcomes are handed to the hub's thread
+together, after the commit. If a transaction fails it is rolled back, all its commands are told so, and nothing behind
+them is tried until a probe could be committed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import apsw
+
+from farcall.hub.ports import (
+    Accept,
+    AddNotes,
+    BeginEpoch,
+    Claim,
+    CollectBlobs,
+    Command,
+    Complete,
+    CreateAccount,
+    CreateToken,
+    DeleteGrant,
+    EndPresence,
+    Expunge,
+    FlagCancel,
+    Lease,
+    PinBlob,
+    PublishVersions,
+    PutGrant,
+    PutPresence,
+    Requeue,
+    RevokeToken,
+    SetDisabled,
+    StoreFailed,
+)
+from farcall.stores.sqlite.catalog import CatalogCommands
+from farcall.stores.sqlite.inflow import AcceptOrder, Inflow
+from farcall.stores.sqlite.invocations import InvocationCommands
+from farcall.stores.sqlite.presence import PresenceCommands
+from farcall.stores.sqlite.queries import Statements
+
+Done = Callable[[Any], None] | None
+Entry = tuple[Command, Done]
+
+# What the disk or the database may do to a transaction. Anything else is a defect of one command.
+_DISK_ERRORS = (
+    apsw.FullError,
+    apsw.IOError,
+    apsw.ReadOnlyError,
+    apsw.CantOpenError,
+    apsw.BusyError,
+    apsw.LockedError,
+    apsw.CorruptError,
+    apsw.NotADBError,
+    apsw.NoMemError,
+    MemoryError,
+    OSError,
+)
+# After these rows of `invocations` may be read, or their access may have changed: gathered rows are written first.
+_READS_ROWS = (Lease, Requeue, FlagCancel, Claim, CollectBlobs, Expunge)
+_CHANGES_ACCESS = (CreateAccount, SetDisabled, PutGrant, DeleteGrant, PublishVersions)
+
+
+@dataclass(frozen=True, slots=True)
+class WriterLimits:
+    """How much one transaction takes, and how long lazy commands may wait for company."""
+
+    batch_items: int = 4_096
+    batch_bytes: int = 16 << 20
+    linger_seconds: float = 0.002
+    probe_seconds: float = 0.2  # after a failure, between two tries
+
+
+class Writer:
+    """Owns the writing connection from `start` until `stop` has returned."""
+
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        statements: Statements,
+        limits: WriterLimits,
+        post: Callable[[Callable[[], None]], None],
+    ) -> None:
+        self._connection = connection
+        self._statements = statements
+        self._limits = limits
+        self._post = post
+        self._queue: deque[Entry] = deque()
+        self._changed = threading.Condition(threading.Lock())
+        self._urgent = False  # something in the queue is not lazy
+        self._sleeping = False
+        self._closing = False
+        self._failure: StoreFailed | None = None
+        self._probed_at = 0.0
+        self._order = AcceptOrder(connection.execute(statements["last_seq"]).get)
+        self._thread = threading.Thread(target=self._run, name="farcall-store-writer", daemon=True)
+        self._invocations = InvocationCommands(connection, statements)
+        catalog = CatalogCommands(connection, statements)
+        presence = PresenceCommands(connection, statements)
+        self._handlers: dict[type, Callable[[Any], Any]] = {
+            Lease: self._invocations.lease,
+            Requeue: self._invocations.requeue,
+            FlagCancel: self._invocations.flag_cancel,
+            Claim: self._invocations.claim,
+            AddNotes: self._invocations.add_notes,
+            Expunge: self._invocations.expunge,
+            BeginEpoch: catalog.begin_epoch,
+            CreateAccount: catalog.create_account,
+            SetDisabled: catalog.set_disabled,
+            CreateToken: catalog.create_token,
+            RevokeToken: catalog.revoke_token,
+            PutGrant: catalog.put_grant,
+            DeleteGrant: catalog.delete_grant,
+            PublishVersions: catalog.publish_versions,
+            PutPresence: presence.put_presence,
+            EndPresence: presence.end_presence,
+            PinBlob: presence.pin_blob,
+            CollectBlobs: presence.collect_blobs,
+        }
+
+    # -- the hub's side ------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def write(self, command: Command, done: Done) -> None:
+        """Queue; never blocks for longer than it takes the writer to take its queue."""
+        lazy = type(command) is Accept and command.lazy
+        with self._changed:
+            first = not self._queue
+            self._queue.append((command, done))
+            if not lazy:
+                self._urgent = True
+            if self._sleeping and (first or not lazy):
+                self._changed.notify()
+
+    def stop(self) -> None:
+        """Drain the queue, then end the thread. Blocks."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    # -- the thread ----------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            batch = self._take()
+            if not batch:
+                return
+            self._carry_out(batch)
+
+    def _take(self) -> list[Entry]:
+        """Wait for commands, and take as many as one transaction may hold; empty at the end."""
+        with self._changed:
+            self._sleeping = True
+            while not self._queue and not self._closing:
+                self._changed.wait()
+            if not self._urgent and not self._closing:
+                self._changed.wait_for(lambda: self._urgent or self._closing, self._limits.linger_seconds)
+            self._sleeping = False
+            batch: list[Entry] = []
+            items = size = 0
+            while self._queue:
+                count, weight = _measure(self._queue[0][0])
+                if batch and (items + count > self._limits.batch_items or size + weight > self._limits.batch_bytes):
+                    return batch  # what is left has waited enough: it stays urgent
+                batch.append(self._queue.popleft())
+                items, size = items + count, size + weight
+            self._urgent = False
+            return batch
+
+    def _carry_out(self, batch: list[Entry]) -> None:
+        if self._failure is not None and not self._probe():
+            self._tell(batch, [self._failure] * len(batch))
+            return
+        try:
+            outcomes = self._transaction(batch)
+        except _DISK_ERRORS as error:
+            self._fail(batch, error)
+        except Exception as error:
+            self._isolate(batch, error)
+        else:
+            self._tell(batch, outcomes)
+
+    def _transaction(self, batch: Sequence[Entry]) -> list[Any]:
+        connection = self._connection
+        inflow = Inflow(connection, self._statements, self._order)
+        outcomes: list[Any] = []
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for command, _ in batch:
+                if isinstance(command, Accept):
+                    outcomes.append(inflow.accept(command.items))
+                elif isinstance(command, Complete):
+                    outcomes.append(inflow.complete(command.items))
+                else:
+                    if isinstance(command, _READS_ROWS):
+                        inflow.flush()
+                    if isinstance(command, _CHANGES_ACCESS):
+                        inflow.forget_access()
+                    outcomes.append(self._handlers[type(command)](command))
+            inflow.flush()
+            connection.execute("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
+        return outcomes
+
+    def _roll_back(self) -> None:
+        # SQLite rolls back by itself after some errors; a second error here would hide the first.
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except apsw.Error:
+            pass
+
+    def _isolate(self, batch: list[Entry], error: Exception) -> None:
+        """A defect in one command: do each by itself, so that only that one fails."""
+        if len(batch) == 1:
+            self._tell(batch, [_failed(error)])
+            return
+        for index, entry in enumerate(batch):
+            self._carry_out([entry])
+            if self._failure is not None:
+                rest = batch[index + 1 :]
+                self._tell(rest, [self._failure] * len(rest))
+                return
+
+    def _fail(self, batch: list[Entry], error: Exception) -> None:
+        """Nothing of the batch happened, and what was written behind it may presume that it did: all of it fails."""
+        self._failure = failure = _failed(error)
+        self._probed_at = time.monotonic()
+        with self._changed:
+            entries = batch + list(self._queue)
+            self._queue.clear()
+            self._urgent = False
+        self._tell(entries, [failure] * len(entries))
+
+    def _probe(self) -> bool:
+        """Whether the store writes again; tried now and then only."""
+        now = time.monotonic()
+        if now - self._probed_at < self._limits.probe_seconds:
+            return False
+        self._probed_at = now
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute(self._statements["probe"])
+            self._connection.execute("COMMIT")
+        except _DISK_ERRORS as error:
+            self._roll_back()
+            self._failure = _failed(error)
+            return False
+        self._failure = None
+        return True
+
+    def _tell(self, batch: Sequence[Entry], outcomes: Sequence[Any]) -> None:
+        calls = [(done, outcome) for (_, done), outcome in zip(batch, outcomes, strict=True) if done is not None]
+        if calls:
+            self._post(lambda: _call(calls))
+
+
+def _call(calls: Sequence[tuple[Callable[[Any], None], Any]]) -> None:
+    """All of them, even if one raises; then the first error."""
+    raised: Exception | None = None
+    for done, outcome in calls:
+        try:
+            done(outcome)
+        except Exception as error:
+            raised = raised or error
+    if raised is not None:
+        raise raised
+
+
+def _measure(command: Command) -> tuple[int, int]:
+    """(items, bytes of bodies)."""
+    if isinstance(command, Accept):
+        return len(command.items), sum([len(item.arguments) for item in command.items])
+    if isinstance(command, Complete):
+        return len(command.items), sum([len(item.result) for item in command.items])
+    return 1, 0
+
+
+def _failed(error: Exception) -> StoreFailed:
+    if isinstance(error, apsw.FullError):
+        return StoreFailed("the disk is full")
+    return StoreFailed(f"{type(error).__name__}: {error}")
