@@ -131,7 +131,7 @@ class Accounts:
     # -- accounts ------------------------------------------------------------------------------------------------------
 
     async def ensure_administrator(self, handle: str = "admin", email: str = "admin@localhost") -> NewToken | None:
-        """On the very first start: the administrator's account and a token for everything; None if there are accounts."""
+        """On the very first start: the administrator's account and a token for everything; else None."""
         if await self._store.accounts():
             return None
         account = await self._create(handle, email, admin=True)

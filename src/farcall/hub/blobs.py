@@ -1,0 +1,94 @@
+"""Large values by digest: upload, read through a reference, collect.
+
+A digest is no capability: whether a blob exists is said only to those who may read it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+
+from farcall.domain import access
+from farcall.domain.errors import Refused
+from farcall.hub import ports
+
+_COLLECTED_AT_ONCE = 500
+
+
+class BlobRoom:
+    """Uploads are pinned for `pin_seconds`, so that an invocation can come to name them.
+
+    `needed_by(account, digest)` tells whether a worker of the account holds an attempt whose arguments name the blob: it
+    may have been offered before its invocation was committed.
+    """
+
+    def __init__(
+        self,
+        store: ports.Store,
+        blobs: ports.Blobs,
+        *,
+        limit_bytes: int = 1 << 30,
+        pin_seconds: float = 3600.0,
+        needed_by: Callable[[int, str], bool] = lambda _account, _digest: False,
+    ) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._limit_bytes = limit_bytes
+        self._pin_seconds = pin_seconds
+        self._needed_by = needed_by
+        self._pinning: Counter[str] = Counter()  # put, but its pin is not committed yet
+        self._collecting = False
+        self._spared: set[str] = set()  # pinned during a collection, which may have listed them before
+
+    async def upload(
+        self, subject: access.Subject, chunks: AsyncIterator[bytes], expected: str | None = None
+    ) -> tuple[str, int]:
+        """Store what is streamed; returns (digest, size). Raises Refused (too_large, invalid_request)."""
+        if not (access.has_scope(subject, "invoke") or access.has_scope(subject, "serve")):
+            raise Refused("permission_denied", "This token may neither call nor serve, so it may not upload.")
+        try:
+            digest, size = await self._blobs.put(chunks, expected, self._limit_bytes)
+        except OverflowError:
+            raise Refused("too_large", f"A blob has at most {self._limit_bytes} bytes.") from None
+        except ports.BlobMismatch as error:
+            raise Refused("invalid_request", f"{error}".rstrip(".") + ".") from None
+        self._pinning[digest] += 1
+        try:
+            await self._store.do(ports.PinBlob(digest, size, subject.key, time.time() + self._pin_seconds))
+            if self._collecting:
+                self._spared.add(digest)
+        finally:
+            self._pinning[digest] -= 1
+            if not self._pinning[digest]:
+                del self._pinning[digest]
+        if await self._blobs.size(digest) is None:  # an earlier upload of the same bytes was collected just then
+            raise Refused("hub_unavailable", "The blob was collected while it came in.", "Upload it again.")
+        return digest, size
+
+    async def open(self, subject: access.Subject, digest: str, start: int = 0) -> tuple[int, AsyncIterator[bytes]]:
+        """Size of the whole and its bytes from `start` on; raises Refused (not_found)."""
+        readable = self._needed_by(subject.key, digest) or await self._store.blob_readable(digest, subject.key)
+        size = await self._blobs.size(digest) if readable else None
+        if size is None:
+            raise Refused("not_found", "There is no such blob, or you may not know of it.")
+        return size, self._blobs.chunks(digest, start)
+
+    async def collect(self, now: float) -> int:
+        """Delete what has neither reference nor live pin; returns how many. One at a time."""
+        if self._collecting:
+            return 0
+        self._collecting = True
+        collected = 0
+        try:
+            while True:
+                digests = await self._store.do(ports.CollectBlobs(now, _COLLECTED_AT_ONCE))
+                for digest in digests:
+                    if digest not in self._pinning and digest not in self._spared:
+                        await self._blobs.delete(digest)
+                        collected += 1
+                if len(digests) < _COLLECTED_AT_ONCE:
+                    return collected
+        finally:
+            self._collecting = False
+            self._spared.clear()

@@ -1,0 +1,182 @@
+"""Reading what became of invocations: records, results, timelines.
+
+The record shows to the caller, to the owner of the function and to administrators. Arguments and results show to the
+caller alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+from farcall.domain import access, names
+from farcall.domain import ids as identifiers
+from farcall.domain.errors import Failure, Refused
+from farcall.domain.states import InvocationState
+from farcall.hub import ports
+
+PAGE_LIMIT = 500
+
+Role = Literal["caller", "owner"]
+
+_STATES = {state.label: state for state in InvocationState}
+
+
+class Reason(Protocol):
+    """What the dispatcher says of why an invocation is where it is: when (wall-clock seconds), a code, a sentence."""
+
+    at: float
+    what: str
+    detail: str
+
+
+@dataclass(slots=True, frozen=True)
+class Line:
+    """One line of an invocation's timeline; fields as in `Reason`."""
+
+    at: float
+    what: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Query:
+    """What to list; texts as users write them."""
+
+    role: Role = "caller"
+    function: str = ""  # a function, or a namespace and everything below it
+    status: str = ""
+    since: float | None = None
+    limit: int = 50
+    cursor: str | None = None
+
+
+class Records:
+    """Reads. `live(id)` is the state of what the dispatcher holds, which is ahead of the store's; `reasons(id)` says
+    what it knows of why.
+    """
+
+    def __init__(
+        self,
+        store: ports.Store,
+        *,
+        live: Callable[[bytes], InvocationState | None],
+        reasons: Callable[[bytes], Sequence[Reason]],
+    ) -> None:
+        self._store = store
+        self._live = live
+        self._reasons = reasons
+
+    async def get(self, subject: access.Subject, identifier: bytes) -> ports.InvocationRow:
+        """The record, its state as it is now; raises Refused (not_found)."""
+        row = await self._store.invocation(identifier)
+        if row is None or not may_see(subject, row):
+            raise Refused("not_found", f"There is no invocation {identifiers.to_text(identifier)}, or it is not yours.")
+        return self._as_it_is(row)
+
+    async def page(self, subject: access.Subject, query: Query) -> ports.Page:
+        """A page of records, newest first; raises Refused (invalid_request)."""
+        if not 1 <= query.limit <= PAGE_LIMIT:
+            raise Refused("invalid_request", f"A page has 1 to {PAGE_LIMIT} items.")
+        if query.status and query.status not in _STATES:
+            known = ", ".join(_STATES)
+            raise Refused("invalid_request", f"There is no status {query.status[:40]!r}.", f"There are: {known}.")
+        function = self._narrowed(subject, query.function)
+        account = subject.key
+        page = await self._store.invocations(
+            ports.InvocationFilter(
+                caller=account if query.role == "caller" else None,
+                owner=account if query.role == "owner" else None,
+                function=function or None,
+                state=_STATES[query.status] if query.status else None,
+                since=query.since,
+                limit=query.limit,
+                cursor=query.cursor,
+            )
+        )
+        return ports.Page([self._as_it_is(row) for row in page.items if may_see(subject, row)], page.next)
+
+    def _narrowed(self, subject: access.Subject, function: str) -> str:
+        """The path to list below: what was asked for, and at most what the token is limited to."""
+        if not function:
+            return subject.only
+        try:
+            path = names.path(function)
+        except names.BadName as error:
+            raise Refused("invalid_request", f"{error}.") from None
+        return subject.only if names.covers(path, subject.only) else path
+
+    def _as_it_is(self, row: ports.InvocationRow) -> ports.InvocationRow:
+        if row.state.final:
+            return row
+        live = self._live(row.id)
+        # A final state that is not yet committed is not yet true.
+        return row if live is None or live.final else replace(row, state=live)
+
+    async def result(self, subject: access.Subject, identifier: bytes) -> ports.InvocationRow:
+        """The finished record with its result for the caller; raises Refused: its failure, or that it isn't there.
+
+        Raises LookupError while the invocation is not finished.
+        """
+        row = await self.get(subject, identifier)
+        if row.caller != subject.key:
+            raise Refused("permission_denied", "Results show to whoever called, not to the function's owner.")
+        if not row.state.final:
+            raise LookupError(identifiers.to_text(identifier))
+        failure = failure_of(row)
+        if failure is not None:
+            raise Refused.of(failure)
+        if not row.result:
+            raise Refused("not_found", "The result was kept for its time and is gone; the record stays.")
+        return row
+
+    async def explain(self, subject: access.Subject, identifier: bytes) -> list[Line]:
+        """Why the invocation is where it is, as a timeline, oldest first; raises Refused (not_found)."""
+        row = await self.get(subject, identifier)
+        lines = [Line(row.created_at, "accepted", f"accepted from {row.caller_handle}")]
+        lines += [Line(note.at, note.what, _sentence(note)) for note in await self._store.notes(identifier)]
+        said = {(line.what, line.detail) for line in lines}
+        for reason in self._reasons(identifier):
+            if (reason.what, reason.detail) not in said:
+                lines.append(Line(reason.at, reason.what, reason.detail))
+        if row.state.final:
+            lines += _ending(row)
+        return sorted(lines, key=lambda line: line.at)
+
+
+def _sentence(note: ports.Note) -> str:
+    detail = note.detail.get("detail")
+    if isinstance(detail, str):
+        return detail
+    return ", ".join(f"{key} {value}" for key, value in note.detail.items()) or note.what.replace("_", " ")
+
+
+def _ending(row: ports.InvocationRow) -> list[Line]:
+    lines = []
+    if row.started_at is not None:
+        lines.append(Line(row.started_at, "started", f"attempt {row.attempt} started on worker {row.worker[:12]}"))
+    failure = failure_of(row)
+    text = f"{row.state.label} after {row.run_seconds:.3f} s of running" if failure is None else failure.message
+    lines.append(Line(row.finished_at or row.created_at, row.state.label, text))
+    return lines
+
+
+def may_see(subject: access.Subject, row: ports.InvocationRow) -> bool:
+    """Whether the record shows to the subject at all."""
+    if not names.covers(subject.only, row.function):
+        return False
+    return subject.key in (row.caller, row.owner) or access.administers(subject)
+
+
+def failure_of(row: ports.InvocationRow) -> Failure | None:
+    """How a finished invocation failed, or None if it succeeded (or goes on)."""
+    if row.failure is not None:
+        return row.failure
+    if row.state is InvocationState.CANCELLED:
+        return Failure("cancelled", "The invocation was cancelled.")
+    if row.state is InvocationState.EXPIRED:
+        return Failure("expired", "The invocation was not started before it expired.")
+    if row.state is InvocationState.FAILED:
+        return Failure("internal", "The invocation failed, and nothing is known of why.")
+    return None
