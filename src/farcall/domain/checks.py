@@ -220,7 +220,7 @@ def _check_items(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
 
 
 def _check_list(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple, range)):
         yield from _check_items(schema, value, path)
     else:
         yield _wrong(schema, value, path)
