@@ -9,6 +9,8 @@ from farcall.domain.errors import Failure
 from farcall.domain.model import Completion, NewInvocation, Settlement
 from farcall.hub.dispatch.events import LaneKey
 
+RequeueRow = tuple[bytes, int, int, int, str, str]  # (id, fence, tries left, attempt, worker, reason)
+
 
 @dataclass(slots=True)
 class CommitAccept:
@@ -34,9 +36,9 @@ class CommitComplete:
 
 @dataclass(slots=True)
 class CommitRequeue:
-    """(id, fence, tries left, attempt, worker, reason)."""
+    """Attempts that ended without an outcome."""
 
-    items: Sequence[tuple[bytes, int, int, int, str, str]]
+    items: Sequence[RequeueRow]
 
 
 @dataclass(slots=True)

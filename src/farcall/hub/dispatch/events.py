@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from farcall.domain.errors import Failure
 from farcall.domain.model import FunctionOptions, NewInvocation
@@ -53,7 +53,7 @@ class AcceptCommitted:
 
 @dataclass(slots=True)
 class AcceptRejected:
-    """Not accepted after all: duplicate, conflict, access changed, or the commit failed. An open attempt is cancelled."""
+    """Not accepted after all: duplicate, conflict, or access changed. An open attempt is cancelled."""
 
     ids: Sequence[bytes]
 
@@ -169,10 +169,29 @@ class Finish:
     blobs: tuple[str, ...] = ()
 
 
+class FinishLike(Protocol):
+    """`Finish`, or whatever has its attributes (the item of the wire's frame): nothing is copied on the hot path."""
+
+    @property
+    def id(self) -> bytes: ...
+    @property
+    def fence(self) -> int: ...
+    @property
+    def state(self) -> int: ...
+    @property
+    def result(self) -> bytes: ...
+    @property
+    def failure(self) -> Failure | None: ...
+    @property
+    def run_seconds(self) -> float: ...
+    @property
+    def blobs(self) -> Sequence[str]: ...
+
+
 @dataclass(slots=True)
 class Finished:
     worker: str
-    items: Sequence[Finish]
+    items: Sequence[FinishLike]
 
 
 @dataclass(slots=True)
@@ -197,13 +216,14 @@ class CompleteStale:
 
 @dataclass(slots=True)
 class CommitFailed:
-    """A transaction was rolled back. `ids` of completions that were in it are to be written again when the store works."""
+    """A transaction was rolled back. Accepts in it are refused; the rest is written again when the store works."""
 
     accepts: Sequence[bytes] = ()
     leases: Sequence[bytes] = ()
     completes: Sequence[bytes] = ()
     requeues: Sequence[bytes] = ()
     cancels: Sequence[bytes] = ()
+    claims: Sequence[LaneKey] = ()
 
 
 @dataclass(slots=True)
@@ -226,6 +246,13 @@ class CancelRequested:
 
 @dataclass(slots=True)
 class CancelCommitted:
+    ids: Sequence[bytes]
+
+
+@dataclass(slots=True)
+class CancelStale:
+    """The store has nothing to cancel under these ids: they ended before, or are unknown."""
+
     ids: Sequence[bytes]
 
 
@@ -288,6 +315,7 @@ Event = (
     | LeaseCommitted
     | CancelRequested
     | CancelCommitted
+    | CancelStale
     | CallerGone
     | AccessChanged
     | VersionPublished

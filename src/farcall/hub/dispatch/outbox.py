@@ -1,0 +1,102 @@
+"""Gathers what one event causes, so that a worker gets one frame and the store one command per kind."""
+
+from __future__ import annotations
+
+from farcall.domain.errors import Failure
+from farcall.domain.model import Completion, NewInvocation, Settlement
+from farcall.hub.dispatch import effects
+from farcall.hub.dispatch.effects import Effect, Offered, RequeueRow
+from farcall.hub.dispatch.events import LaneKey
+
+Key = tuple[bytes, int]
+
+
+class Outbox:
+    """Emptied after every event. Writes come before what is said to anybody, each kind in the order it was caused."""
+
+    __slots__ = (
+        "accepted",
+        "accepts",
+        "acknowledged",
+        "answers",
+        "cancels",
+        "claims",
+        "completes",
+        "gone",
+        "leases",
+        "offers",
+        "recalls",
+        "refused",
+        "remembered",
+        "requeues",
+        "stale",
+        "stops",
+    )
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self.accepts: list[tuple[list[NewInvocation], bool]] = []
+        self.cancels: list[bytes] = []
+        self.requeues: list[RequeueRow] = []
+        self.leases: list[tuple[bytes, int, str, int]] = []
+        self.completes: list[Completion] = []
+        self.claims: list[tuple[LaneKey, int, bytes]] = []
+        self.offers: dict[str, list[Offered]] = {}
+        self.recalls: dict[str, list[Key]] = {}
+        self.stops: dict[str, list[Key]] = {}
+        self.acknowledged: dict[str, list[Key]] = {}
+        self.stale: dict[str, list[Key]] = {}
+        self.accepted: list[bytes] = []
+        self.answers: list[Settlement] = []
+        self.refused: list[tuple[list[bytes], Failure]] = []
+        self.remembered: list[tuple[bytes, str, dict[str, object]]] = []
+        self.gone: list[tuple[str, str]] = []
+
+    def stop(self, worker: str, identifier: bytes, fence: int) -> None:
+        self.stops.setdefault(worker, []).append((identifier, fence))
+
+    def refuse_stale(self, worker: str, identifier: bytes, fence: int) -> None:
+        self.stale.setdefault(worker, []).append((identifier, fence))
+
+    def flush(self) -> list[Effect]:
+        """Everything gathered, as effects in the order in which the shell must carry them out."""
+        result: list[Effect] = [effects.CommitAccept(items, acknowledge) for items, acknowledge in self.accepts]
+        if self.cancels:
+            result.append(effects.CommitCancel(self.cancels))
+        if self.requeues:
+            result.append(effects.CommitRequeue(self.requeues))
+        if self.leases:
+            result.append(effects.CommitLease(self.leases))
+        if self.completes:
+            result.append(effects.CommitComplete(self.completes))
+        if self.claims:
+            result.extend(effects.Claim(*claim) for claim in self.claims)
+        if self.recalls:
+            result.extend(effects.Recall(worker, items) for worker, items in self.recalls.items())
+        if self.offers:
+            result.extend(effects.Offer(worker, items) for worker, items in self.offers.items())
+        if self.stops:
+            result.extend(effects.CancelAttempts(worker, items) for worker, items in self.stops.items())
+        if self.acknowledged or self.stale:
+            self._flush_acknowledged(result)
+        if self.accepted:
+            result.append(effects.Accepted(self.accepted))
+        if self.answers:
+            result.append(effects.Answer(self.answers))
+        if self.refused:
+            result.extend(effects.Refuse(ids, failure) for ids, failure in self.refused)
+        if self.remembered:
+            result.append(effects.Remember(self.remembered))
+        if self.gone:
+            result.extend(effects.WorkerGone(worker, state) for worker, state in self.gone)
+        if result:
+            self.clear()
+        return result
+
+    def _flush_acknowledged(self, result: list[Effect]) -> None:
+        for worker, items in self.acknowledged.items():
+            result.append(effects.Acknowledge(worker, items, self.stale.pop(worker, ())))
+        for worker, items in self.stale.items():
+            result.append(effects.Acknowledge(worker, (), items))

@@ -1,0 +1,99 @@
+"""Who may wait: an invocation without a worker fails at once, unless it was asked to queue or a grace is running."""
+
+from __future__ import annotations
+
+from farcall.domain.errors import Failure
+from farcall.domain.model import NewInvocation
+from farcall.domain.states import InvocationState
+from farcall.hub.dispatch import ends
+from farcall.hub.dispatch.events import Now
+from farcall.hub.dispatch.lanes import ask, put, put_back
+from farcall.hub.dispatch.placement import missing
+from farcall.hub.dispatch.records import Entry, Version
+from farcall.hub.dispatch.state import State
+
+
+def may_wait(version: Version, invocation: NewInvocation, now: Now) -> bool:
+    """Whether it makes sense to keep this one queued."""
+    if invocation.queue:
+        return True
+    if version.withdrawn:
+        return False
+    if version.ready:
+        return True
+    return version.grace_until_mono is not None and now.mono < version.grace_until_mono
+
+
+def enqueue(state: State, entry: Entry, now: Now, first: bool = False) -> None:
+    """Put it in its lane, or fail it if nobody will come for it."""
+    if entry.cancel is not None:
+        if entry.cancel_committed:
+            ends.end_cancelled(state, entry, now)
+        return  # its cancel is being committed; it ends then
+    if not may_wait(entry.lane.version, entry.invocation, now):
+        fail_unserved(state, entry, now)
+    elif first:
+        put_back(state, entry)
+    else:
+        put(state, entry)
+
+
+def fail_unserved(state: State, entry: Entry, now: Now) -> None:
+    version = entry.lane.version
+    failure = no_worker(version)
+    if entry.attempts and not version.withdrawn:
+        failure = Failure("worker_lost", f"Its worker was lost, and {failure.message[0].lower()}{failure.message[1:]}")
+    ends.end(state, entry, InvocationState.FAILED, now, failure)
+
+
+def no_worker(version: Version) -> Failure:
+    """Why nobody can take it now, in one sentence."""
+    name = version.facts.name
+    if version.withdrawn:
+        return Failure("version_withdrawn", f"This version of {name} is no longer served.")
+    if version.serving:
+        lacks = {lack for worker in version.serving.values() for lack in missing_of(version, worker.resources)}
+        if lacks:
+            return Failure(
+                "no_worker",
+                f"No worker of {name} has what it requires: {', '.join(sorted(lacks))}.",
+                hint="serve it from a machine that has this, or call with queue=True to wait for one",
+            )
+    return Failure("no_worker", f"No worker serves {name} now.", hint="call with queue=True to wait for one")
+
+
+def missing_of(version: Version, resources: dict[str, int | float | str | bool]) -> list[str]:
+    return missing(version.options.requires, resources)
+
+
+def begin_grace(state: State, version: Version, now: Now) -> None:
+    """Its last worker has gone: for a while it may come back."""
+    version.grace_until_mono = now.mono + state.limits.no_worker_grace_seconds
+    state.timers.at_mono(version.grace_until_mono, check_unserved, version)
+
+
+def check_unserved(state: State, version: Version, now: Now) -> None:
+    """Fail what may not wait any longer, in memory and in the store."""
+    if version.ready and not version.withdrawn:
+        return
+    for level in list(version.levels.values()):
+        for lane in list(level.lanes.values()):
+            for entry in list(lane.ready):
+                if entry.in_lane and not may_wait(version, entry.invocation, now):
+                    fail_unserved(state, entry, now)
+            if lane.stored:
+                begin_sweep(state, lane.key)
+    for entry in list(version.backing_off.values()):
+        if not may_wait(version, entry.invocation, now):
+            fail_unserved(state, entry, now)
+
+
+def begin_sweep(state: State, key: tuple[int, int, int]) -> None:
+    """Look through everything of the lane that is in the store, from its start, to end what has to end."""
+    lane = state.lanes[key]
+    lane.sweep = True
+    if not lane.claiming:
+        lane.after = b""
+        ask(state, lane)
+    else:
+        lane.sweep_again = True
