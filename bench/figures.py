@@ -104,9 +104,11 @@ def commit(directory: Path, method: Method) -> dict[str, float]:
     database.pragma("synchronous", "full")
     database.execute("create table record (id integer primary key, body blob)")
     body = os.urandom(300)
-    p50, p99 = latencies_ms(
-        lambda _: database.execute("insert into record (body) values (?)", (body,)) and None, method
-    )
+
+    def insert(_: int) -> None:
+        database.execute("insert into record (body) values (?)", (body,))
+
+    p50, p99 = latencies_ms(insert, method)
     database.close()
     return {"commit_p50_ms": p50, "commit_p99_ms": p99}
 

@@ -95,9 +95,8 @@ def _own_figures(outcomes: Outcomes) -> Iterator[str]:
 def _goals(outcomes: Outcomes) -> Iterator[str]:
     rows = []
     for goal in GOALS:
-        value, base = _figure(outcomes, goal.subject, goal.figure), 1.0
-        if goal.of is not None:
-            base = _figure(outcomes, goal.of, goal.figure)
+        value = _figure(outcomes, goal.subject, goal.figure)
+        base = 1.0 if goal.of is None else _figure(outcomes, goal.of, goal.figure)
         if value is None or base is None:
             continue
         holds: Callable[[float, float], bool] = float.__le__ if goal.at_most else float.__ge__
