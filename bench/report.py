@@ -89,7 +89,7 @@ def _times(above: dict[str, float], below: dict[str, float], figure: str) -> str
 
 def _own_figures(outcomes: Outcomes) -> Iterator[str]:
     figures = outcomes.get("figures", {}).get("figures", {})
-    yield from aligned([[words, f"{figures[key]:.3g}"] for key, words in FIGURES.items() if key in figures])
+    yield from aligned([[words, number(figures[key])] for key, words in FIGURES.items() if key in figures])
 
 
 def _goals(outcomes: Outcomes) -> Iterator[str]:
@@ -103,7 +103,7 @@ def _goals(outcomes: Outcomes) -> Iterator[str]:
         sign = "≤" if goal.at_most else "≥"
         limit = f"{sign} {goal.factor:,g}" + (" ×" if goal.of else "")
         met = holds(float(value / base), float(goal.factor))
-        rows.append([goal.words, f"{value / base:,.4g}", limit, "met" if met else "MISSED"])
+        rows.append([goal.words, number(value / base), limit, "met" if met else "MISSED"])
     yield from aligned([["goal", "measured", "wanted", ""], *rows] if rows else [])
 
 
@@ -118,6 +118,11 @@ def _absent(outcomes: Outcomes) -> Iterator[str]:
             yield f"left out: {name}: {outcome['left_out']}"
         elif "failed" in outcome:
             yield f"FAILED: {name}: {outcome['failed']}"
+
+
+def number(value: float) -> str:
+    """Three digits that count, and never an exponent."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def aligned(rows: list[list[str]]) -> Iterator[str]:
