@@ -23,7 +23,7 @@ from farcall.hub.invocations import Invocations
 from farcall.hub.streams import Streams
 from farcall.hub.workers import WorkerConversation, Workers
 from farcall.wire import frames
-from farcall.wire.session import HubSession, ProtocolError
+from farcall.wire.session import HubSession, ProtocolError, Role
 
 log = structlog.get_logger("farcall.gateway.channels")
 
@@ -31,9 +31,24 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-_MERGED = (frames.Settled, frames.Offer, frames.Acknowledge, frames.Accepted)
-_BACKLOG_LIMIT_BYTES = 256 * 1024 * 1024
-_MERGE_LIMIT_ITEMS = 4096
+_MESSAGE_BYTES = frames.FRAME_LIMIT_BYTES // 2  # of payload in one message; leaves room for what is around it
+_KEY_BYTES = 64
+
+
+def _settled_bytes(items: list[Any]) -> int:
+    return sum([len(item.result) for item in items]) + _KEY_BYTES * len(items)
+
+
+def _offered_bytes(items: list[Any]) -> int:
+    return sum([len(item.arguments) for item in items]) + _KEY_BYTES * len(items)
+
+
+# Frames that carry many, and are merged with their like: the field, and how many bytes it takes.
+_HELD: dict[type, tuple[str, Callable[[list[Any]], int]]] = {
+    frames.Settled: ("items", _settled_bytes),
+    frames.Offer: ("items", _offered_bytes),
+    frames.Accepted: ("ids", lambda ids: _KEY_BYTES * len(ids)),
+}
 _CLOSE_CODES = {"": 1000, "unauthenticated": 4401, "permission_denied": 4403, "unsupported_protocol": 4426}
 _HELLO_TIMEOUT_SECONDS = 10.0
 
@@ -48,17 +63,32 @@ class Channel:
         self._send = send
         self._queue: list[frames.Frame] = []
         self._wake: asyncio.Event = asyncio.Event()
-        self._backlog_bytes = 0
+        self._tail_bytes = 0
         self._goodbye: frames.Goodbye | None = None
-        self.waiting: set[bytes] = set()
 
     def send(self, frame: frames.Frame) -> None:
-        """Queue a frame for this turn's end."""
+        """Queue a frame for this turn's end. One that is too large for a message leaves in several."""
+        held = _HELD.get(type(frame))
+        if held is None:
+            self._queue.append(frame)
+            self._tail_bytes = _MESSAGE_BYTES
+            self._wake.set()
+            return
+        field, size = held
+        items = getattr(frame, field)
+        size_bytes = size(items)
+        if size_bytes > _MESSAGE_BYTES and len(items) > 1:
+            half = len(items) // 2
+            kind: Any = type(frame)
+            self.send(kind(items[:half]))
+            self.send(kind(items[half:]))
+            return
         queue = self._queue
-        if queue and isinstance(frame, _MERGED):
-            last = queue[-1]
-            if type(last) is type(frame) and _merge(last, frame):
-                return
+        if queue and type(queue[-1]) is type(frame) and self._tail_bytes + size_bytes <= _MESSAGE_BYTES:
+            getattr(queue[-1], field).extend(items)
+            self._tail_bytes += size_bytes
+            return
+        self._tail_bytes = size_bytes
         queue.append(frame)
         self._wake.set()
 
@@ -76,47 +106,13 @@ class Channel:
             wake.clear()
             queue, self._queue = self._queue, []
             for frame in queue:
-                for data in _split(session, frame):
-                    await send({"type": "websocket.send", "bytes": data})
+                await send({"type": "websocket.send", "bytes": session.encode(frame)})
             if self._goodbye is not None:
                 with contextlib.suppress(ProtocolError):
                     await send({"type": "websocket.send", "bytes": session.encode(self._goodbye)})
                 code = _CLOSE_CODES.get(self._goodbye.code, 4400)
                 await send({"type": "websocket.close", "code": code, "reason": self._goodbye.message[:120]})
                 return
-
-
-def _merge(last: Any, frame: Any) -> bool:
-    if isinstance(frame, frames.Acknowledge):
-        if len(last.items) + len(frame.items) > _MERGE_LIMIT_ITEMS:
-            return False
-        last.items = [*last.items, *frame.items]
-        last.stale = [*last.stale, *frame.stale]
-        return True
-    field = "ids" if isinstance(frame, frames.Accepted) else "items"
-    held = getattr(last, field)
-    if len(held) > _MERGE_LIMIT_ITEMS or _payload_bytes(last) + _payload_bytes(frame) > frames.FRAME_LIMIT_BYTES // 2:
-        return False
-    held.extend(getattr(frame, field))
-    return True
-
-
-def _payload_bytes(frame: Any) -> int:
-    if isinstance(frame, frames.Settled):
-        return sum(len(item.result) for item in frame.items)
-    if isinstance(frame, frames.Offer):
-        return sum(len(item.arguments) for item in frame.items)
-    return 0
-
-
-def _split(session: HubSession, frame: Any) -> list[bytes]:
-    """The frame's messages: more than one if its items together would be over the limit."""
-    items = getattr(frame, "items", None)
-    if isinstance(frame, frames.Settled | frames.Offer) and len(items) > 1 and _payload_bytes(frame) > frames.FRAME_LIMIT_BYTES // 2:
-        half = len(items) // 2
-        kind = type(frame)
-        return [*_split(session, kind(items[:half])), *_split(session, kind(items[half:]))]
-    return [session.encode(frame)]
 
 
 class Channels:
@@ -168,7 +164,7 @@ class Channels:
     async def client(self, scope: Message, receive: Receive, send: Send) -> None:
         await self._serve("client", scope, receive, send)
 
-    async def _serve(self, role: str, scope: Message, receive: Receive, send: Send) -> None:
+    async def _serve(self, role: Role, scope: Message, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
         token = _bearer(scope)
         try:
@@ -199,7 +195,7 @@ class Channels:
                 await asyncio.wait_for(writer, 5.0)
 
     async def _converse(
-        self, role: str, token: str, subject: access.Subject, session: HubSession, channel: Channel, receive: Receive
+        self, role: Role, token: str, subject: access.Subject, session: HubSession, channel: Channel, receive: Receive
     ) -> None:
         first = await asyncio.wait_for(_next(session, receive), _HELLO_TIMEOUT_SECONDS)
         if first is None:

@@ -245,22 +245,39 @@ class Dispatcher:
     def _commit_cancel(self, effect: effects.CommitCancel) -> None:
         ids = list(effect.ids)
 
-        def done(outcomes: object) -> None:
+        def done(outcomes: list[ports.Outcome] | ports.StoreFailed) -> None:
             if isinstance(outcomes, ports.StoreFailed):
                 self._commit_failed(outcomes, cancels=ids)
                 return
-            for identifier in ids:
+            flagged: list[bytes] = []
+            stale: list[bytes] = []
+            for identifier, outcome in zip(ids, outcomes, strict=True):
+                good = outcome is ports.Outcome.OK or outcome is ports.Outcome.DUPLICATE
+                (flagged if good else stale).append(identifier)
+            for identifier in flagged:
                 self._tell(identifier, frames.Cancelling([identifier]))
-            self.feed(events.CancelCommitted(ids))
+            if flagged:
+                self.feed(events.CancelCommitted(flagged))
+            if stale:
+                self.feed(events.CancelStale(stale))
 
         self._store.write(ports.FlagCancel(ids, time.time()), done)
 
-    def _commit_failed(self, failure: ports.StoreFailed, **ids: Sequence[bytes]) -> None:
+    def _commit_failed(
+        self,
+        failure: ports.StoreFailed,
+        *,
+        accepts: Sequence[bytes] = (),
+        leases: Sequence[bytes] = (),
+        completes: Sequence[bytes] = (),
+        requeues: Sequence[bytes] = (),
+        cancels: Sequence[bytes] = (),
+        claims: Sequence[events.LaneKey] = (),
+    ) -> None:
         if not self._failed:
             log.error("the store refuses commits; intake is closed", reason=str(failure))
         self._failed = True
-        self.feed(events.CommitFailed(**ids))
-        accepts = ids.get("accepts")
+        self.feed(events.CommitFailed(accepts, leases, completes, requeues, cancels, claims))
         if accepts:
             self._refuse_ids(
                 accepts,
@@ -286,9 +303,7 @@ class Dispatcher:
     def _claim(self, effect: effects.Claim) -> None:
         def done(queued: list[ports.Queued] | ports.StoreFailed) -> None:
             if isinstance(queued, ports.StoreFailed):
-                asyncio.get_running_loop().call_later(
-                    _PROBE_SECONDS, self.feed, events.Claimed(effect.lane, [], exhausted=False)
-                )
+                self._commit_failed(queued, claims=[effect.lane])
                 return
             self.feed(events.Claimed(effect.lane, [reclaimed(row) for row in queued], len(queued) < effect.limit))
 

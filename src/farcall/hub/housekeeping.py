@@ -43,7 +43,7 @@ async def expunge(store: ports.Store, before: float) -> int:
     """Drop arguments and results of what finished before; the records stay. Returns how many."""
     dropped = 0
     while True:
-        count = await store.do(ports.Expunge(before, _BATCH))
+        count: int = await store.do(ports.Expunge(before, _BATCH))
         dropped += count
         if count < _BATCH:
             return dropped

@@ -178,7 +178,10 @@ class Invocations:
                 refused.append((identifier, self._malformed(identifier, arguments)))
                 continue
             try:
-                problems = interface.validate(payload.plain(arguments))
+                view = payload.plain(arguments)
+                if type(view) is not dict:
+                    raise payload.MalformedPayload("arguments are an object of values by name")
+                problems = interface.validate(view)
             except payload.MalformedPayload as error:
                 refused.append((identifier, Failure("invalid_arguments", f"The arguments are malformed: {error}")))
                 continue
@@ -350,9 +353,35 @@ class Invocations:
         self._dispatcher.feed(events.CancelRequested([identifier]))
         return True
 
+    async def access_changed(self, account: int) -> None:
+        """What waits in the name of an account that may no longer call it is cancelled."""
+        owner = await self._store.account(key=account)
+        lost = []
+        for version in self._dispatcher.core.versions_of(account):
+            row = await self._store.version(key=version)
+            if owner is None or row is None or not await self._may_still(owner, row):
+                lost.append(version)
+        if lost:
+            self._dispatcher.feed(events.AccessChanged(account, lost))
+
+    async def _may_still(self, account: ports.AccountRow, row: ports.VersionRow) -> bool:
+        if account.disabled:
+            return False
+        grants = tuple(
+            access.Grant(grant.path, access.GRANTABLE[grant.level])
+            for grant in await self._store.grants_to(account.key)
+            if grant.level in access.GRANTABLE
+        )
+        scopes = frozenset({"invoke"})
+        subject = access.Subject(
+            account.key, account.handle, account.admin, account.access_epoch, 0, scopes, grants=grants
+        )
+        return access.decide(subject, "invoke", row.name).allowed
+
     def live_state(self, identifier: bytes) -> InvocationState | None:
         """The state of what the core holds; None: the store knows."""
-        return self._dispatcher.core.status(identifier)
+        state: InvocationState | None = self._dispatcher.core.status(identifier)
+        return state
 
     def progress(self, identifier: bytes) -> tuple[float, str] | None:
         return self._dispatcher.progress(identifier)

@@ -25,7 +25,7 @@ async def recover(dispatcher: Dispatcher, store: ports.Store, hub: str, resume_g
             dispatcher.feed(events.VersionPublished(events.VersionFacts(row.version, row.name, row.options)))
     dispatcher.feed(
         events.Recovered(
-            [(tuple(lane), count) for lane, count in lanes],
+            [((lane.version, lane.priority, lane.caller), count) for lane, count in lanes],
             [reclaimed(row) for row in leased],
             [presence.boot for presence in presences],
             sorted(served),

@@ -20,6 +20,7 @@ from farcall.hub.streams import Streams
 from farcall.wire import frames
 
 _MAX_SLOTS = 4096
+_OUTCOMES = frozenset({AttemptState.SUCCEEDED, AttemptState.FAILED, AttemptState.CANCELLED, AttemptState.LOST})
 _MAX_CREDIT = 1_048_576
 
 
@@ -96,6 +97,7 @@ class Workers:
         self._dispatcher.feed(
             events.WorkerJoined(boot, subject.key, frame.slots, frame.credit, dict(frame.resources), resumes)
         )
+        self._catalog.presence_changed(presence.names)
 
     async def _resumes(self, held: Sequence[frames.AttemptKey]) -> list[events.Resumed]:
         queued = {row.invocation.id: row for row in await self._store.queued([key.id for key in held])} if held else {}
@@ -119,6 +121,7 @@ class Workers:
         self._index()
         await self._store.do(self._row(presence))
         self._dispatcher.feed(events.Served(boot, presence.versions))
+        self._catalog.presence_changed(presence.names)
         return answers
 
     def disconnected(self, link: ports.WorkerLink) -> None:
@@ -129,6 +132,7 @@ class Workers:
         if presence.state is WorkerState.READY:
             presence.state = WorkerState.AWAY
         self._dispatcher.detach_worker(link)
+        self._catalog.presence_changed(presence.names)
         self._store.write(ports.EndPresence(link.boot, "away", time.time()))
 
     def left(self, link: ports.WorkerLink) -> None:
@@ -147,8 +151,10 @@ class Workers:
         return True
 
     def _given_up(self, boot: str, state: str) -> None:
-        if self._present.pop(boot, None) is not None:
+        presence = self._present.pop(boot, None)
+        if presence is not None:
             self._index()
+            self._catalog.presence_changed(presence.names)
         self._store.write(ports.EndPresence(boot, state, time.time()))
 
     def _index(self) -> None:
@@ -235,19 +241,10 @@ class WorkerConversation:
         )
 
     def _finished(self, frame: frames.Finished) -> None:
-        items = [
-            events.Finish(
-                item.id,
-                item.fence,
-                AttemptState(item.state),
-                item.result,
-                item.failure,
-                item.run_seconds,
-                tuple(item.blobs) if item.blobs else (),
-            )
-            for item in frame.items
-        ]
-        self._dispatcher.feed(events.Finished(self._boot, items))
+        for item in frame.items:
+            if item.state not in _OUTCOMES:
+                raise Refused("invalid_request", f"{item.state} is not the state of an attempt that ended.")
+        self._dispatcher.feed(events.Finished(self._boot, frame.items))
 
     def _logs(self, frame: frames.Logs) -> None:
         current = self._dispatcher.core.attempt

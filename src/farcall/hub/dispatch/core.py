@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from farcall.domain.model import NewInvocation
 from farcall.domain.states import InvocationState
 from farcall.hub.dispatch import (
     cancels,
@@ -131,17 +132,25 @@ class Core:
         """About how many are taken before it; None: it does not wait in the window."""
         return explain.queue_position(self._state, identifier)
 
-    def fence(self, identifier: bytes) -> int:
-        """Of its current attempt, 0 if none is open."""
+    def invocation(self, identifier: bytes) -> NewInvocation | None:
+        """What was submitted under this id; None: not in the window."""
         entry = self._state.entries.get(identifier)
-        return entry.fence if entry is not None and entry.attempt is not None else 0
+        return entry.invocation if entry is not None else None
 
-    def holder(self, identifier: bytes) -> str | None:
-        """The boot of the worker that has its current attempt."""
+    def attempt(self, identifier: bytes) -> tuple[str, int] | None:
+        """Boot and fence of its current attempt; None if none is open."""
         entry = self._state.entries.get(identifier)
         if entry is None or entry.attempt is None or entry.worker is None:
             return None
-        return entry.worker.boot
+        return entry.worker.boot, entry.fence
+
+    def versions_of(self, caller: int) -> list[int]:
+        """Versions of which this caller has something waiting or running."""
+        return [
+            version.id
+            for version in self._state.versions.values()
+            if any(caller in level.lanes for level in version.levels.values())
+        ]
 
     def worker_load(self) -> list[WorkerLoad]:
         return [
