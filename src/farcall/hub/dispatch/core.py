@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 from farcall.domain.model import NewInvocation
 from farcall.domain.states import InvocationState
@@ -36,7 +36,9 @@ def _tick(state: State, event: events.Tick, now: Now) -> None:
     """Nothing of its own: what is due is looked at before every event."""
 
 
-HANDLERS: dict[type, Callable[[State, Any, Now], None]] = {
+Handler = Callable[[State, Any, Now], None]
+
+HANDLERS: dict[type, Handler] = {
     events.Submitted: intake.submitted,
     events.AcceptCommitted: intake.accept_committed,
     events.AcceptRejected: intake.accept_rejected,
@@ -57,6 +59,7 @@ HANDLERS: dict[type, Callable[[State, Any, Now], None]] = {
     events.CommitFailed: commits.commit_failed,
     events.StoreWorks: commits.store_works,
     events.LeaseCommitted: leases.lease_committed,
+    events.LeaseStale: leases.lease_stale,
     events.CancelRequested: cancels.cancel_requested,
     events.CancelCommitted: cancels.cancel_committed,
     events.CancelStale: cancels.cancel_stale,
@@ -95,6 +98,8 @@ class VersionLoad:
 class Core:
     """`epoch` was committed before; `random` is used for back-off only, so equal seeds give equal effects."""
 
+    handlers: ClassVar[dict[type, Handler]] = HANDLERS
+
     def __init__(self, epoch: int, limits: Limits, random: Random) -> None:
         self._state = State(epoch, limits, random)
 
@@ -105,7 +110,7 @@ class Core:
         """
         state = self._state
         state.timers.fire(state, now)
-        HANDLERS[type(event)](state, event, now)
+        self.handlers[type(event)](state, event, now)
         pump.pump(state, now)
         result = state.out.flush()
         wake = state.timers.next_wake(now)

@@ -60,7 +60,7 @@ class AcceptRejected:
 
 @dataclass(slots=True)
 class Claimed:
-    """The store's answer to a `Claim`. `exhausted`: there was no more in the lane."""
+    """The store's answer to a `Claim`. `exhausted`: there was no more in the lane. Neither items nor that: it failed."""
 
     lane: LaneKey
     items: Sequence[Reclaimed]
@@ -237,6 +237,13 @@ class LeaseCommitted:
 
 
 @dataclass(slots=True)
+class LeaseStale:
+    """The store refused these leases: it holds an end, a wish to cancel, or something newer."""
+
+    ids: Sequence[bytes]
+
+
+@dataclass(slots=True)
 class CancelRequested:
     """The wish is being made durable; `reason` is said in the failure."""
 
@@ -313,6 +320,7 @@ Event = (
     | CommitFailed
     | StoreWorks
     | LeaseCommitted
+    | LeaseStale
     | CancelRequested
     | CancelCommitted
     | CancelStale

@@ -7,7 +7,7 @@ from farcall.domain.model import NewInvocation
 from farcall.domain.states import AttemptState, InvocationState
 from farcall.hub.dispatch import ends, waits
 from farcall.hub.dispatch.events import AcceptCommitted, AcceptRejected, Now, Submitted
-from farcall.hub.dispatch.lanes import put, wake
+from farcall.hub.dispatch.lanes import leave_to_store, put
 from farcall.hub.dispatch.records import Entry, Lane
 from farcall.hub.dispatch.state import State, holder
 
@@ -96,13 +96,10 @@ def _leave_to_store(state: State, entry: Entry, now: Now) -> None:
         waits.fail_unserved(state, entry, now)
         return
     state.forget(entry)
-    lane.stored += 1
     expires_at = entry.invocation.expires_at
     if expires_at is not None:
         state.timers.at_wall(expires_at, _stored_expiry, lane)
-    if not lane.claiming:
-        wake(state, lane)
-    state.touch_version(version)
+    leave_to_store(state, lane)
 
 
 def _stored_expiry(state: State, lane: Lane, now: Now) -> None:

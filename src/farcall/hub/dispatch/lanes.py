@@ -94,6 +94,14 @@ def ask(state: State, lane: Lane) -> None:
     state.out.claims.append((lane.key, limit, lane.after))
 
 
+def leave_to_store(state: State, lane: Lane) -> None:
+    """One more of this lane is in the store only."""
+    lane.stored += 1
+    if not lane.claiming:
+        wake(state, lane)
+    state.touch_version(lane.version)
+
+
 def waiting(lane: Lane) -> int:
     """How many wait in the lane: those in memory exactly, those in the store about."""
     return sum(entry.in_lane for entry in lane.ready) + lane.stored

@@ -6,7 +6,8 @@ from farcall.domain.errors import Failure
 from farcall.domain.states import ATTEMPT_TRANSITIONS, AttemptState, InvocationState, WorkerState, require
 from farcall.hub.dispatch import ends, retries
 from farcall.hub.dispatch.effects import Offered
-from farcall.hub.dispatch.events import LeaseCommitted, Now, Started, StreamDelivered
+from farcall.hub.dispatch.events import LeaseCommitted, LeaseStale, Now, Started, StreamDelivered
+from farcall.hub.dispatch.lanes import leave_to_store
 from farcall.hub.dispatch.records import Entry
 from farcall.hub.dispatch.state import State
 
@@ -23,6 +24,16 @@ def lease_committed(state: State, event: LeaseCommitted, now: Now) -> None:
         else:
             offered = Offered(entry.invocation, entry.fence, entry.attempts)
             state.out.offers.setdefault(worker.boot, []).append(offered)
+
+
+def lease_stale(state: State, event: LeaseStale, now: Now) -> None:
+    """The store knows better: leave it to the store."""
+    for identifier in event.ids:
+        entry = state.entries.get(identifier)
+        if entry is not None and entry.leasing:
+            ends.close_attempt(state, entry, AttemptState.RETURNED)
+            state.forget(entry)
+            leave_to_store(state, entry.lane)
 
 
 def started(state: State, event: Started, now: Now) -> None:

@@ -75,10 +75,10 @@ class Outbox:
             result.extend(effects.Claim(*claim) for claim in self.claims)
         if self.recalls:
             result.extend(effects.Recall(worker, items) for worker, items in self.recalls.items())
-        if self.offers:
-            result.extend(effects.Offer(worker, items) for worker, items in self.offers.items())
         if self.stops:
             result.extend(effects.CancelAttempts(worker, items) for worker, items in self.stops.items())
+        if self.offers:
+            result.extend(effects.Offer(worker, items) for worker, items in self.offers.items())
         if self.acknowledged or self.stale:
             self._flush_acknowledged(result)
         if self.accepted:

@@ -26,10 +26,10 @@ def claimed(state: State, event: Claimed, now: Now) -> None:
             taken += _take_in(state, lane, reclaimed, now)
         lane.after = identifier
     lane.stored = max(0, lane.stored - taken)
-    if event.exhausted or not event.items:
+    if event.exhausted:
         _pass_ended(state, lane)
     elif taken == 0 or lane.sweep:
-        ask(state, lane)
+        ask(state, lane)  # also after a claim that failed: it took nothing
     if (lane.ready or lane.stored) and not (lane.claiming and not lane.ready):
         wake(state, lane, first=True)
         state.touch_version(lane.version)
