@@ -1,7 +1,7 @@
 """Values to bytes and back: the typed msgpack codec, canonical form and digests.
 
-Bottom layer: standard library, msgspec and blake3; numpy only when a value needs it. What cannot travel is refused here,
-naming the place. Not here: sockets, files other than values by content, interfaces, anything that knows of hubs or workers.
+Bottom layer: standard library, msgspec and blake3; numpy only when a value needs it. What cannot travel is refused
+here, naming the place. Not here: sockets, files other than values by content, interfaces, hubs and workers.
 The bytes are specified in docs/reference/payload.md.
 """
 
@@ -12,6 +12,8 @@ from farcall.payload.decode import decode
 from farcall.payload.digests import digest_bytes, digest_of, expression_digest
 from farcall.payload.encode import encode
 from farcall.payload.errors import BlobMissing, MalformedPayload, Unencodable, WrongType
+from farcall.payload.json_read import from_json
+from farcall.payload.json_write import to_json
 from farcall.payload.values import ArrayView, BlobView, FileContent, Record, RecordTuple
 from farcall.payload.view import blob_digests, plain
 
@@ -37,5 +39,7 @@ __all__ = [
     "digest_of",
     "encode",
     "expression_digest",
+    "from_json",
     "plain",
+    "to_json",
 ]

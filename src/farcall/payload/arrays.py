@@ -65,7 +65,7 @@ def buffer_of(array: np.ndarray[Any, Any] | np.generic) -> memoryview:
             gapless[name] = whole[name]
         whole = gapless
     flat = np.ascontiguousarray(whole).reshape(-1)
-    return memoryview(flat.view(np.uint8)) if flat.size else memoryview(b"")
+    return flat.view(np.uint8).data if flat.size else memoryview(b"")
 
 
 def pack(header: list[Any], data: bytes | memoryview) -> bytes:

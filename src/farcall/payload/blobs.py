@@ -10,6 +10,7 @@ import msgspec
 
 from farcall.payload.codes import BLOB_MAGIC
 from farcall.payload.digests import digest_raw, digest_text
+from farcall.payload.dtypes import check_header
 from farcall.payload.errors import MalformedPayload
 
 _HEADER: Final = len(BLOB_MAGIC) + 32 + 8
@@ -50,10 +51,23 @@ class BlobReference:
         header = _encoder.encode(list(self.what))
         return BLOB_MAGIC + digest_raw(self.digest) + self.size.to_bytes(8, "big") + header
 
+    def check(self) -> None:
+        """Raises MalformedPayload if what it stands for is not known, or has another size."""
+        kind, *rest = self.what
+        if kind == "array":
+            _, _, size = check_header(rest)
+            if size != self.size:
+                raise MalformedPayload(f"an array of {size} bytes has a blob of {self.size}")
+        elif kind == "file":
+            if len(rest) != 1 or not isinstance(rest[0], str):
+                raise MalformedPayload("a file is malformed")
+        elif kind not in ("bytes", "bytearray", "str") or rest:
+            raise MalformedPayload(f"a blob stands for {kind!r:.40}, which is not known")
+
     @classmethod
     def unpack(cls, body: memoryview) -> BlobReference:
         """The reverse of `pack`; raises MalformedPayload."""
-        if len(body) <= _HEADER or body[: len(BLOB_MAGIC)] != BLOB_MAGIC:
+        if len(body) <= _HEADER or bytes(body[: len(BLOB_MAGIC)]) != BLOB_MAGIC:
             raise MalformedPayload("a blob reference is malformed")
         digest = digest_text(bytes(body[len(BLOB_MAGIC) : len(BLOB_MAGIC) + 32]))
         size = int.from_bytes(body[len(BLOB_MAGIC) + 32 : _HEADER], "big")

@@ -1,7 +1,7 @@
 """Decoded values to the types that a function's author wrote down.
 
-Lossless widening only: int to float, float to complex, a list where a tuple, set or array is asked for, a dict where a
-record is. Whoever asks for int never gets 2.5. Hints that say nothing about values (TypeVar, Callable, text) let all pass.
+Widening only: int to float, float to complex, a list where a tuple, set or array is asked for, a dict where a record
+is. Whoever asks for int never gets 2.5. Hints that say nothing about values (TypeVar, Callable, text) let all pass.
 """
 
 from __future__ import annotations
@@ -322,7 +322,7 @@ def _class(cls: type, parameters: dict[Any, Any]) -> Converter:
 def _hints(cls: type) -> dict[str, Any]:
     try:
         return typing.get_type_hints(cls, include_extras=True)
-    except Exception:  # a forward reference that cannot be resolved: the class itself will judge its values
+    except Exception:  # noqa: BLE001  # annotations are code; the class itself will judge its values
         return {}
 
 
@@ -340,15 +340,14 @@ def _enum(cls: type[enum.Enum], value: Any, place: str) -> Any:
     if type(value) is EnumValue:
         if value.title == cls.__name__ and value.name in cls.__members__:
             member = cls.__members__[value.name]
-            if member.value == value.value:
+            if value.value in (member.value, value.name):  # JSON may know the name only
                 return member
         value = value.value
     try:
         return cls(value)
-    except Exception:  # _missing_ is its author's code
-        known = [member for member in cls if isinstance(member.value, tuple) and member.value == value]
-        if known:
-            return known[0]
+    except Exception:  # noqa: BLE001  # `_missing_` is its author's code
+        if isinstance(value, str) and value in cls.__members__:
+            return cls.__members__[value]
         raise _wrong(value, place, f"a {cls.__name__}") from None
 
 
@@ -380,12 +379,12 @@ def _build_record(cls: type, converters: dict[str, Converter], value: Any, place
         built = cls(**given)
         for name in made.keys() - given.keys():
             object.__setattr__(built, name, made[name])
-    except Exception as error:  # its own checks are its author's code
+    except Exception as error:  # noqa: BLE001  # its own checks are its author's code
         raise WrongType(place, f"{cls.__name__} does not take it: {error}") from None
     return built
 
 
-def _record_fields(cls: type) -> dict[str, bool]:
+def _record_fields(cls: Any) -> dict[str, bool]:
     """Names of the fields, and whether the constructor takes them."""
     if issubclass(cls, msgspec.Struct):
         return dict.fromkeys(cls.__struct_fields__, True)
@@ -402,7 +401,7 @@ def _named_tuple(cls: Any, converters: dict[str, Converter], value: Any, place: 
     made = _converted(converters, fields, place, cls.__name__)
     try:
         return cls(**made)
-    except Exception as error:  # as with records
+    except Exception as error:  # noqa: BLE001  # as with records
         raise WrongType(place, f"{cls.__name__} does not take it: {error}") from None
 
 
@@ -452,10 +451,11 @@ def _array(np: Any, scalar: Any, value: Any, place: str) -> Any:
 
 
 def _concrete(np: Any, scalar: Any) -> bool:
-    return (
-        not scalar.__subclasses__()
-        and scalar is not np.generic
-        or scalar in (np.float64, np.complex128, np.int64, np.bool_)
+    return (not scalar.__subclasses__() and scalar is not np.generic) or scalar in (
+        np.float64,
+        np.complex128,
+        np.int64,
+        np.bool_,
     )
 
 

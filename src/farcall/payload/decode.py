@@ -1,4 +1,4 @@
-"""Bytes to values. The bytes are hostile: whatever they hold, nothing is executed and only MalformedPayload is raised."""
+"""Bytes to values. The bytes are hostile: whatever they hold, nothing is executed; only MalformedPayload is raised."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from farcall.payload.audit import audit
 from farcall.payload.blobs import BlobReference, BlobSource
 from farcall.payload.codes import Code
 from farcall.payload.convert import convert, without_enums
-from farcall.payload.dtypes import check_header
+from farcall.payload.dtypes import Dtype, check_header
 from farcall.payload.errors import BlobMissing, MalformedPayload
-from farcall.payload.values import EnumValue, FileContent, Record, RecordTuple
+from farcall.payload.values import EnumValue, FileContent, RawArray, Record, RecordTuple
 
 _COMPLEX: Final = Struct(">dd")
 
@@ -38,16 +38,28 @@ def decode(
     Raises MalformedPayload (WrongType if only the hint does not fit, naming the place from `where` on; BlobMissing if
     a blob is named and `blobs` is None), what `blobs` raises, and OSError if a file cannot be written.
     """
+    if type is None and blobs is None and files is None:
+        return _guarded(data, _plain_reader.decoder.decode)
+    reader = _Reader(blobs, files, keep_enums=type is not None)
+    if type is None:
+        return _guarded(data, reader.decoder.decode)
+
+    def typed(payload: bytes | memoryview) -> Any:
+        made = convert(reader.decoder.decode(payload), type, where)
+        return without_enums(made) if reader.met_enums else made
+
+    return _guarded(data, typed)
+
+
+def decode_raw(data: bytes | memoryview) -> Any:
+    """As `decode`, but arrays are a `RawArray`, enum members an `EnumValue`, blobs their `BlobReference`."""
+    return _guarded(data, _RawReader(None, None, keep_enums=True).decoder.decode)
+
+
+def _guarded(data: bytes | memoryview, read: Callable[[Any], Any]) -> Any:
     try:
         audit(data)
-        if type is None and blobs is None and files is None:
-            return _plain_reader.decoder.decode(data)
-        reader = _Reader(blobs, files, keep_enums=type is not None)
-        value = reader.decoder.decode(data)
-        if type is None:
-            return value
-        made = convert(value, type, where)
-        return without_enums(made) if reader.met_enums else made
+        return read(data)
     except _SourceFailed as failure:
         raise failure.error from None
     except MalformedPayload:
@@ -87,7 +99,7 @@ class _Reader:
             raise BlobMissing(f"the payload names blob {reference.digest}, and there is no source of blobs here")
         try:
             data = self._blobs.open(reference.digest, reference.size)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # it goes through as it is
             raise _SourceFailed(error) from None
         if len(data) != reference.size:
             raise MalformedPayload(f"blob {reference.digest} has {len(data)} bytes instead of {reference.size}")
@@ -104,6 +116,14 @@ class _Reader:
             raise MalformedPayload("the name of a file is text")
         content = FileContent(name, data)
         return content if self.files is None else content.save(self.files)
+
+
+class _RawReader(_Reader):
+    """Makes nothing that needs numpy, a source of blobs or the author's types."""
+
+    def _extension(self, code: int, body: memoryview) -> Any:
+        handler = _RAW_HANDLERS.get(code)
+        return super()._extension(code, body) if handler is None else handler(self, body)
 
 
 _Handler: TypeAlias = Callable[[_Reader, memoryview], Any]
@@ -181,13 +201,13 @@ def _range(reader: _Reader, body: memoryview) -> range:
 
 
 def _enum(reader: _Reader, body: memoryview) -> Any:
-    title, name, value = reader.list_of(body, "an enum", 3)
-    if not isinstance(title, str) or not isinstance(name, str):
+    title, name, value, by_name = reader.list_of(body, "an enum", 4)
+    if not isinstance(title, str) or not isinstance(name, str) or not isinstance(by_name, bool):
         raise MalformedPayload("an enum is malformed")
     if not reader.keep_enums:
         return value
     reader.met_enums = True
-    return EnumValue(title, name, value)
+    return EnumValue(title, name, value, by_name)
 
 
 def _record(reader: _Reader, body: memoryview) -> Record:
@@ -218,33 +238,49 @@ def _array(reader: _Reader, body: memoryview) -> Any:
 
 
 def _scalar(reader: _Reader, body: memoryview) -> Any:
+    dtype, data = _scalar_parts(reader, body)
+    if dtype in ("U", "S"):
+        return arrays.text_scalar(str(dtype), data)
+    return arrays.build_scalar(dtype, bytes(data, "utf-8") if isinstance(data, str) else data)
+
+
+def _scalar_parts(reader: _Reader, body: memoryview) -> tuple[Dtype, str | bytes]:
     kind, data = reader.list_of(body, "a scalar", 2)
     if (kind == "U" and isinstance(data, str)) or (kind == "S" and isinstance(data, bytes)):
-        return arrays.text_scalar(kind, data)
+        return kind, data
     dtype, _, size = check_header([kind, []])
     if not isinstance(data, bytes) or len(data) != size:
         raise MalformedPayload("a scalar is malformed")
-    return arrays.build_scalar(dtype, data)
+    return dtype, data
+
+
+def _raw_array(reader: _Reader, body: memoryview) -> RawArray:
+    return RawArray(*arrays.split(body))
+
+
+def _raw_scalar(reader: _Reader, body: memoryview) -> RawArray:
+    dtype, data = _scalar_parts(reader, body)
+    return RawArray(dtype, (), data.encode() if isinstance(data, str) else data, scalar=True)
+
+
+def _raw_blob(reader: _Reader, body: memoryview) -> BlobReference:
+    reference = BlobReference.unpack(body)
+    reference.check()
+    return reference
 
 
 def _blob(reader: _Reader, body: memoryview) -> Any:
     reference = BlobReference.unpack(body)
-    build = _BLOBS.get(reference.what[0])
-    if build is None:
-        raise MalformedPayload(f"a blob stands for {reference.what[0]!r:.40}, which is not known")
-    return build(reader, reference)
+    reference.check()
+    return _BLOBS[reference.what[0]](reader, reference)
 
 
 def _blob_array(reader: _Reader, reference: BlobReference) -> Any:
-    dtype, shape, size = check_header(list(reference.what[1:]))
-    if size != reference.size:
-        raise MalformedPayload(f"an array of {size} bytes has a blob of {reference.size}")
+    dtype, shape, _ = check_header(list(reference.what[1:]))
     return arrays.build(dtype, shape, reader.open(reference))
 
 
 def _blob_file(reader: _Reader, reference: BlobReference) -> Any:
-    if len(reference.what) != 2:
-        raise MalformedPayload("a file is malformed")
     return reader.file(reference.what[1], reader.open(reference))
 
 
@@ -288,5 +324,7 @@ _HANDLERS: Final[dict[int, _Handler]] = {
     Code.BLOB: _blob,
     Code.REF: _reference,
 }
+
+_RAW_HANDLERS: Final[dict[int, _Handler]] = {Code.ARRAY: _raw_array, Code.SCALAR: _raw_scalar, Code.BLOB: _raw_blob}
 
 _plain_reader: Final = _Reader(None, None, keep_enums=False)

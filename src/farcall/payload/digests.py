@@ -27,7 +27,7 @@ def digest_text(raw: bytes) -> str:
     return PREFIX + raw.hex()
 
 
-def digest_raw(text: str) -> bytes:
+def digest_raw(text: object) -> bytes:
     """The 32 raw bytes of a digest's text; raises MalformedPayload."""
     if not isinstance(text, str) or _TEXT.fullmatch(text) is None:
         raise MalformedPayload(f"not a digest: {text!r:.100}")

@@ -6,7 +6,6 @@ A plain type is written as numpy's `dtype.str`; a structured one as ``[item size
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from math import prod
 from typing import Any, Final, TypeAlias
 
@@ -20,6 +19,24 @@ _PLAIN: Final = re.compile(
     rf"|[<>][mM]8(?:\[(?:[1-9]\d{{0,8}})?(?:{_UNITS})\])?"
     r"|\|[SV][1-9]\d{0,8}|[<>]U[1-9]\d{0,7}"
 )
+FORMATS: Final = {
+    "b1": "?",
+    "i1": "b",
+    "u1": "B",
+    "i2": "h",
+    "u2": "H",
+    "i4": "i",
+    "u4": "I",
+    "i8": "q",
+    "u8": "Q",
+    "f2": "e",
+    "f4": "f",
+    "f8": "d",
+    "c8": "f",
+    "c16": "d",
+}
+"""Formats of the struct module for the types that it knows; complex numbers are two of them."""
+
 MAX_DIMENSIONS: Final = 32
 _MAX_LENGTH: Final = 2**62
 
@@ -64,10 +81,11 @@ def _plain_size(text: str) -> int:
     return 4 * size if text[1] == "U" else size
 
 
-def _structured_size(dtype: Sequence[Any]) -> int:
+def _structured_size(dtype: list[Any]) -> int:
     if len(dtype) != 2 or type(dtype[0]) is not int or not isinstance(dtype[1], list):
         raise MalformedPayload("a structured type is a list of item size and fields")
-    total, fields = dtype
+    total: int = dtype[0]
+    fields = dtype[1]
     if not 0 < total < 2**31 or not fields:
         raise MalformedPayload("a structured type has an impossible size, or no fields")
     names: set[str] = set()

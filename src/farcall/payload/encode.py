@@ -10,6 +10,7 @@ from dataclasses import is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from pathlib import Path
 from struct import Struct
 from typing import Any, Final, TypeAlias
@@ -22,7 +23,7 @@ from farcall.payload.blobs import BlobReference, BlobSink
 from farcall.payload.canonical import canonical as canonical_form
 from farcall.payload.codes import BLOB_THRESHOLD_BYTES, MAX_DEPTH, Code
 from farcall.payload.errors import Unencodable
-from farcall.payload.values import EnumValue, FileContent, Record, RecordTuple
+from farcall.payload.values import EnumValue, FileContent, RawArray, Record, RecordTuple
 
 Ext = msgspec.msgpack.Ext
 _PLAIN_SCALARS: Final = frozenset({int, float, str, bool, type(None), bytes})
@@ -286,7 +287,7 @@ def _moment(code: int) -> _Handler:
     def handler(writer: _Writer, value: datetime | time) -> Tree:
         try:
             parts = times.pack_moment(value)
-        except Exception as error:  # a tzinfo is somebody's code
+        except Exception as error:  # noqa: BLE001  # a tzinfo is somebody's code
             raise _Refused(type(value).__name__, str(error)) from None
         return writer.ext(code, parts)
 
@@ -314,15 +315,23 @@ def _range(writer: _Writer, value: range) -> Tree:
 
 
 def _enum(writer: _Writer, value: Enum) -> Tree:
-    return _enum_parts(writer, type(value).__name__, getattr(value, "_name_", None) or "", value.value)
+    by_name = _shown_by_name(type(value))
+    return _enum_parts(writer, type(value).__name__, getattr(value, "_name_", None) or "", value.value, by_name)
+
+
+@lru_cache(maxsize=1024)
+def _shown_by_name(cls: type[Enum]) -> bool:
+    """JSON tells members apart by their values only if all of them are text or integers."""
+    return not all(isinstance(each.value, (str, int)) and not isinstance(each.value, Enum) for each in cls)
 
 
 def _enum_value(writer: _Writer, value: EnumValue) -> Tree:
-    return _enum_parts(writer, value.title, value.name, value.value)
+    return _enum_parts(writer, value.title, value.name, value.value, value.by_name)
 
 
-def _enum_parts(writer: _Writer, title: str, name: str, value: object) -> Tree:
-    return writer.ext(Code.ENUM, [title, name, *writer.items([value], lambda _: ".value")])
+def _enum_parts(writer: _Writer, title: str, name: str, value: object, by_name: bool) -> Tree:
+    (tree,) = writer.items([value], lambda _: ".value")
+    return writer.ext(Code.ENUM, [title, name, tree, by_name])
 
 
 def _record(writer: _Writer, value: Record) -> Tree:
@@ -390,6 +399,19 @@ def _numpy(writer: _Writer, value: Any) -> Tree:
     return reference or Ext(Code.ARRAY, arrays.pack(header, arrays.buffer_of(value)))
 
 
+def _raw_array(writer: _Writer, value: RawArray) -> Tree:
+    if value.scalar:
+        items = bytes(value.items)
+        return writer.ext(Code.SCALAR, [value.dtype, items.decode() if value.dtype == "U" else items])
+    header = [value.dtype, list(value.shape)]
+    reference = writer.leaf(value, len(value.items), lambda: value.items, ["array", *header])
+    return reference or Ext(Code.ARRAY, arrays.pack(header, value.items))
+
+
+def _blob_reference(writer: _Writer, value: BlobReference) -> Tree:
+    return Ext(Code.BLOB, value.pack())
+
+
 def _handler_of(value: object, kind: type) -> _Handler:
     """The handler of a type that is not in the table: a class of its author's, or of numpy."""
     if isinstance(value, Enum):
@@ -450,4 +472,6 @@ _HANDLERS: Final[dict[type, _Handler]] = {
     RecordTuple: _named_tuple,
     EnumValue: _enum_value,
     FileContent: _file_content,
+    RawArray: _raw_array,
+    BlobReference: _blob_reference,
 }

@@ -48,7 +48,7 @@ def unpack_date(text: str) -> date:
 
 
 def unpack_timedelta(body: Any) -> timedelta:
-    """A span from [days, seconds, microseconds], normalised as Python does; raises OverflowError or MalformedPayload."""
+    """A span from [days, seconds, microseconds], normalised; raises OverflowError or MalformedPayload."""
     if not isinstance(body, list) or len(body) != 3 or not all(type(part) is int for part in body):
         raise MalformedPayload("a timedelta is three integers")
     days, seconds, micros = body

@@ -7,6 +7,7 @@ from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from pathlib import Path
 from typing import Any
 
+from farcall.payload.dtypes import Dtype
 from farcall.payload.names import place_file
 
 
@@ -155,11 +156,33 @@ class FileContent:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class EnumValue:
-    """A member of an enum whose class is not at hand. Only inside of typed decoding; else the plain `value` is given."""
+    """A member of an enum whose class is not at hand; `decode` without a type gives the plain `value` instead.
+
+    `by_name`: JSON shows the name, since not all values of the enum are text or integers.
+    """
 
     title: str
     name: str
     value: Any
+    by_name: bool = False
+
+    @property
+    def shown(self) -> Any:
+        """What stands for the member in JSON."""
+        return self.name if self.by_name else self.value
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RawArray:
+    """An array, or with `scalar` one numpy scalar, whose `items` (bytes in C order) were not made into numpy's."""
+
+    dtype: Dtype
+    shape: tuple[int, ...]
+    items: bytes | memoryview
+    scalar: bool = False
+
+    def __hash__(self) -> int:
+        return hash((str(self.dtype), self.shape, bytes(self.items)))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

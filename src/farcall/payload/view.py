@@ -17,21 +17,20 @@ from farcall.payload.audit import audit
 from farcall.payload.blobs import BlobReference
 from farcall.payload.codes import BLOB_MAGIC, CONTAINERS, Code
 from farcall.payload.decode import decode
-from farcall.payload.dtypes import check_header
+from farcall.payload.dtypes import FORMATS, check_header
 from farcall.payload.errors import MalformedPayload
 from farcall.payload.values import ArrayView, BlobView
 
 _COMPLEX: Final = Struct(">dd")
-_NUMBERS: Final = dict(zip("b1 i1 u1 i2 u2 i4 u4 i8 u8 f2 f4 f8".split(), "?bBhHiIqQefd", strict=True))
 _PLAIN: Final = frozenset({int, float, str, bool, type(None)})
 
 
 def plain(data: bytes | memoryview) -> Any:
     """The payload as JSON would have it, to be validated: objects have text keys, NaN and huge integers stay numbers.
 
-    Complex numbers are [re, im]; dates, times, spans (ISO 8601), decimals and UUIDs are text; bytes are base64; sets and
-    tuples are lists; records and named tuples are objects; enum members are their values; a file is its name. Arrays
-    become an ArrayView, blobs a BlobView. Raises MalformedPayload.
+    Complex numbers are [re, im]; dates, times, spans (ISO 8601), decimals and UUIDs are text; bytes are base64; sets
+    and tuples are lists; records and named tuples are objects; enum members are their values (names, if not all values
+    are text or integers); a file is its name. Arrays become an ArrayView, blobs a BlobView. Raises MalformedPayload.
     """
     return _guarded(data, _plain)
 
@@ -130,6 +129,11 @@ def _key(key: Any) -> str:
     return key if isinstance(key, str) else msgspec.json.encode(key, enc_hook=repr).decode()
 
 
+def _enum(body: memoryview) -> Any:
+    _, name, value, by_name = _list(body, "an enum", 4)
+    return name if by_name is True else value
+
+
 def _record(body: memoryview) -> dict[str, Any]:
     title, fields = _list(body, "a record", 2)
     if not isinstance(title, str) or type(fields) is not dict:
@@ -175,29 +179,18 @@ def _scalar(body: memoryview) -> Any:
     if isinstance(dtype, list):
         return ArrayView(_dtype_text(dtype), ())
     order = ">" if dtype[0] == ">" else "<"
-    if dtype[1:] in _NUMBERS:
-        return Struct(order + _NUMBERS[dtype[1:]]).unpack(data)[0]
-    if dtype[1] == "c":
-        return list(Struct(order + ("ff" if size == 8 else "dd")).unpack(data))
+    if dtype[1:] in FORMATS:
+        parts = Struct(order + FORMATS[dtype[1:]] * (2 if dtype[1] == "c" else 1)).unpack(data)
+        return list(parts) if dtype[1] == "c" else parts[0]
     return ArrayView(dtype, ())
 
 
 def _blob(body: memoryview) -> BlobView:
     reference = BlobReference.unpack(body)
+    reference.check()
     kind, *rest = reference.what
-    array = name = None
-    if kind == "array":
-        dtype, shape, size = check_header(rest)
-        if size != reference.size:
-            raise MalformedPayload(f"an array of {size} bytes has a blob of {reference.size}")
-        array = ArrayView(_dtype_text(dtype), shape)
-    elif kind == "file":
-        if len(rest) != 1 or not isinstance(rest[0], str):
-            raise MalformedPayload("a file is malformed")
-        name = rest[0]
-    elif kind not in ("bytes", "bytearray", "str"):
-        raise MalformedPayload(f"a blob stands for {kind!r:.40}, which is not known")
-    return BlobView(reference.digest, reference.size, kind, array, name)
+    array = ArrayView(_dtype_text(rest[0]), tuple(rest[1])) if kind == "array" else None
+    return BlobView(reference.digest, reference.size, kind, array, rest[0] if kind == "file" else None)
 
 
 def _extension(code: int, body: memoryview) -> Any:
@@ -221,7 +214,7 @@ _VIEWS: Final[dict[int, _View]] = {
     Code.TIMEDELTA: _text_of(Code.TIMEDELTA, msgspec.to_builtins),
     Code.DECIMAL: _text_of(Code.DECIMAL, str),
     Code.UUID: _text_of(Code.UUID, str),
-    Code.ENUM: lambda body: _list(body, "an enum", 3)[2],
+    Code.ENUM: _enum,
     Code.RECORD: _record,
     Code.NAMED_TUPLE: _named_tuple,
     Code.RANGE: _range,
