@@ -14,6 +14,7 @@ import dataclasses
 import datetime
 import decimal
 import enum
+import math
 import pathlib
 import types
 import typing
@@ -262,15 +263,18 @@ def _enum(cls: type[enum.Enum]) -> Schema:
     if issubclass(cls, enum.Flag):
         raise UnsupportedType(f"{cls.__name__} is a Flag, whose combinations have no names; use int")
     members = {name: member.value for name, member in cls.__members__.items()}
-    plain = all(isinstance(value, (str, int)) and not isinstance(value, enum.Enum) for value in members.values())
-    if not plain:  # values that JSON cannot tell apart stay with their owner; the names travel
-        members = {name: name for name in members}
+    if not all(_is_json_scalar(value) for value in members.values()):
+        return {"x-type": "any", "title": cls.__name__}  # JSON cannot list such values; the worker looks at them
     return {
         "enum": list(dict.fromkeys(members.values())),
         "x-type": "enum",
         "title": cls.__name__,
         "x-members": members,
     }
+
+
+def _is_json_scalar(value: object) -> bool:
+    return type(value) in (str, int, bool) or (isinstance(value, float) and math.isfinite(value))
 
 
 def _record_reader(cls: type) -> Callable[[type, tuple[Any, ...]], Schema] | None:
@@ -335,7 +339,7 @@ def _record(
 ) -> Schema:
     try:
         hints = typing.get_type_hints(cls, include_extras=True)
-    except Exception as error:  # an annotation is code and may raise anything
+    except Exception as error:  # noqa: BLE001  # an annotation is code and may raise anything
         raise UnsupportedType(f"the annotations of {cls.__name__} cannot be resolved: {error}") from None
     properties = {}
     for name in names:

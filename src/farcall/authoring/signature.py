@@ -84,7 +84,7 @@ def resolved_hints(fn: Callable[..., Any]) -> dict[str, Any]:
         try:
             # One at a time, so that the message can say which one it was.
             hints[name] = typing.get_type_hints(_Carrier(name, hint), scope, dict(closure), include_extras=True)[name]
-        except Exception as error:  # an annotation is code and may raise anything
+        except Exception as error:  # noqa: BLE001  # an annotation is code and may raise anything
             where = "the result" if name == "return" else f"parameter {name!r}"
             label = f"{getattr(fn, '__name__', 'function')}()"
             raise SignatureError(f"{label}: the annotation of {where} cannot be resolved: {error}") from None
@@ -163,7 +163,7 @@ def _is_json(value: object, depth: int = 0) -> bool:
 def _short_repr(value: object) -> str:
     try:
         text = repr(value)
-    except Exception:  # so may somebody's __repr__
+    except Exception:  # noqa: BLE001  # so may somebody's __repr__
         text = f"<{type(value).__name__}>"
     text = _ADDRESS.sub("", text)  # it would change with every start
     return text if len(text) <= 120 else text[:119] + "…"

@@ -1,19 +1,22 @@
-"""One check per `x-type`: yields what is wrong with a value, with the path to it. The table is at the end."""
+"""One check per `x-type`: yields what is wrong with a value, with the path to it. The table is at the end.
+
+Values are in the plain view of a payload (`farcall.payload.plain`): what JSON has, and views of arrays and blobs.
+"""
 
 from __future__ import annotations
 
+import binascii
 import datetime
 import decimal
+import json
 import math
-import pathlib
 import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from enum import Enum
 from typing import Any, NamedTuple, TypeAlias
 
 from farcall.authoring.spelling import bounds_text, type_text
-from farcall.payload.values import ArrayView, BlobView, EnumValue, FileContent, Record
+from farcall.payload.values import ArrayView, BlobView
 
 Schema: TypeAlias = dict[str, Any]
 Path: TypeAlias = tuple[str | int, ...]
@@ -48,14 +51,14 @@ def _shown(value: Any) -> str:
     if value is None:
         return "None"
     name = type(value).__name__
-    if isinstance(value, (list, tuple, set, frozenset, dict)):
+    if isinstance(value, (list, dict)):
         return f"a {name} of {len(value)}"
     array = _array_of(value)
     if array is not None:
-        return f"an array of {_dtype_name(array.dtype)} and shape {tuple(array.shape)}"
+        return f"an array of {_dtype_name(array.dtype)} and shape {array.shape}"
     if isinstance(value, BlobView):
         return f"{value.what} of {value.size} bytes"
-    text = repr(value)
+    text = repr(value) if not isinstance(value, int) or value.bit_length() < 200 else "of many digits"
     return f"{name} {text if len(text) <= 60 else text[:59] + '…'}"
 
 
@@ -63,13 +66,10 @@ def _is_blob(value: Any, *what: str) -> bool:
     return isinstance(value, BlobView) and value.what in what
 
 
-def _array_of(value: Any) -> Any:
-    """Something with dtype and shape: a view, that of a blob, or an array itself; None if it is no array."""
+def _array_of(value: Any) -> ArrayView | None:
     if isinstance(value, BlobView):
         return value.array
-    if isinstance(value, ArrayView) or (type(value).__module__ == "numpy" and hasattr(value, "shape")):
-        return value
-    return None
+    return value if isinstance(value, ArrayView) else None
 
 
 def _check_union(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
@@ -88,13 +88,8 @@ def _check_union(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
 
 
 def _check_enum(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
-    candidates = [value.value, value.name] if isinstance(value, (Enum, EnumValue)) else [value]
-    names = schema.get("x-members", {})
-    for candidate in candidates:
-        if isinstance(candidate, str) and candidate in names:
-            return
-        if any(_same(candidate, allowed) for allowed in schema["enum"]):
-            return
+    if any(_same(value, allowed) for allowed in schema["enum"]):
+        return
     allowed_text = ", ".join(repr(allowed) for allowed in schema["enum"][:20])
     more = ", …" if len(schema["enum"]) > 20 else ""
     yield Trouble(path, f"expected one of {allowed_text}{more}, got {_shown(value)}", mismatch=True)
@@ -127,7 +122,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _check_int(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
-    if not _is_number(value) or (isinstance(value, float) and not value.is_integer()):
+    if not isinstance(value, int) or isinstance(value, bool):
         yield _wrong(schema, value, path)
     else:
         yield from _check_bounds(schema, value, path)
@@ -144,7 +139,7 @@ def _check_bounds(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
     low, high = schema.get("minimum"), schema.get("maximum")
     if (low is None and high is None) or not _is_number(value):
         return
-    shown = f"{value}" if isinstance(value, float) or abs(value) < 10**40 else f"a number of {value.bit_length()} bits"
+    shown = f"{value}" if isinstance(value, float) or value.bit_length() < 200 else "the number"
     if isinstance(value, float) and math.isnan(value):
         yield Trouble(path, f"nan is not within {bounds_text(schema)}")
     elif low is not None and value < low:
@@ -154,8 +149,8 @@ def _check_bounds(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
 
 
 def _check_complex(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
-    pair = isinstance(value, (list, tuple)) and len(value) == 2 and all(map(_is_number, value))
-    if not (isinstance(value, complex) or _is_number(value) or pair):
+    pair = isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
+    if not (_is_number(value) or pair):
         yield _wrong(schema, value, path)
 
 
@@ -164,24 +159,29 @@ def _check_str(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
         yield _wrong(schema, value, path)
 
 
-def _check_bytes(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
-    if not isinstance(value, (bytes, bytearray, memoryview)) and not _is_blob(value, "bytes", "bytearray"):
-        yield _wrong(schema, value, path)
-
-
 def _check_path(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
-    if not isinstance(value, (pathlib.PurePath, FileContent)) and not _is_blob(value, "file"):
+    if not isinstance(value, str) and not _is_blob(value, "file"):  # small files show as their names
         yield _wrong(schema, value, path)
 
 
-def _written(types: tuple[type, ...], read: Callable[[str], object]) -> Check:
-    """A check for a type that JSON writes as text: an instance, or text that reads as one."""
+def _check_bytes(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
+    if not _is_blob(value, "bytes", "bytearray") and not _is_base64(value):
+        yield _wrong(schema, value, path)
+
+
+def _is_base64(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and binascii.a2b_base64(value, strict_mode=True) is not None
+    except ValueError:
+        return False
+
+
+def _written(read: Callable[[str], object]) -> Check:
+    """A check for a type that JSON writes as text: it has to read as one."""
 
     def check_text(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
-        if isinstance(value, types):
-            return
         try:
-            if isinstance(value, str) and len(value) <= 100:
+            if isinstance(value, str) and len(value) <= 10_000:
                 read(value)
                 return
         except (ValueError, ArithmeticError):
@@ -189,6 +189,11 @@ def _written(types: tuple[type, ...], read: Callable[[str], object]) -> Check:
         yield _wrong(schema, value, path)
 
     return check_text
+
+
+def _check_decimal(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
+    if not isinstance(value, int) or isinstance(value, bool):
+        yield from _written(decimal.Decimal)(schema, value, path)
 
 
 _DURATION = re.compile(r"-?P(?=.)(\d+W)?(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+([.]\d+)?S)?)?")
@@ -199,20 +204,30 @@ def _read_duration(text: str) -> None:
         raise ValueError(text)
 
 
-def _check_date(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
-    if isinstance(value, datetime.datetime):  # a subclass of date, and yet no date
-        yield _wrong(schema, value, path)
-    else:
-        yield from _written((datetime.date,), datetime.date.fromisoformat)(schema, value, path)
+# Types of Python that a schema without bounds takes as they are; so long lists of numbers are seen through at once.
+_TAKES_AS_IS: Mapping[str, frozenset[type]] = {
+    "int": frozenset({int}),
+    "float": frozenset({int, float}),
+    "bool": frozenset({bool}),
+    "str": frozenset({str}),
+}
 
 
-def _check_items(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
+def _taken_as_is(schema: Schema) -> frozenset[type]:
+    if schema.keys() & {"enum", "minimum", "maximum"}:
+        return frozenset()
+    return _TAKES_AS_IS.get(schema.get("x-type", ""), frozenset())
+
+
+def _check_items(schema: Schema, value: list[Any], path: Path) -> Iterator[Trouble]:
     least, most = schema.get("minItems", 0), schema.get("maxItems")
     if len(value) < least or (most is not None and len(value) > most):
         wanted = f"{least}" if least == most else (f"at least {least}" if len(value) < least else f"at most {most}")
         yield Trouble(path, f"expected {wanted} items, got {len(value)}")
     prefix = schema.get("prefixItems", ())
     rest = schema.get("items")
+    if rest is not None and not prefix and set(map(type, value)) <= _taken_as_is(rest):
+        return
     for index, item in enumerate(value):
         inner = prefix[index] if index < len(prefix) else rest
         if inner is not None:
@@ -220,31 +235,29 @@ def _check_items(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
 
 
 def _check_list(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
-    if isinstance(value, (list, tuple, range)):
+    if isinstance(value, list):
         yield from _check_items(schema, value, path)
+    elif isinstance(value, dict) and value.keys() == {"start", "stop", "step"}:  # a range
+        yield from _check_items(schema, list(value.values()), path)
     else:
         yield _wrong(schema, value, path)
 
 
 def _check_set(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
-    if isinstance(value, (set, frozenset)):
-        yield from _check_items(schema, sorted(value, key=repr), path)
-    elif isinstance(value, (list, tuple)):
-        seen: set[Any] = set()
-        for index, item in enumerate(value):
-            key = repr(item)
-            if key in seen:
-                yield Trouble((*path, index), f"{_shown(item)} is there twice, and this is a set")
-            seen.add(key)
-        yield from _check_items(schema, value, path)
-    else:
+    if not isinstance(value, list):
         yield _wrong(schema, value, path)
+        return
+    seen: set[str] = set()
+    for index, item in enumerate(value):
+        text = repr(item)
+        if text in seen:
+            yield Trouble((*path, index), f"{_shown(item)} is there twice, and this is a set")
+        seen.add(text)
+    yield from _check_items(schema, value, path)
 
 
 def _check_dict(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
-    if isinstance(value, Record):
-        value = dict(value.items())
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         yield _wrong(schema, value, path)
         return
     for name in schema.get("required", ()):
@@ -254,27 +267,28 @@ def _check_dict(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
     rest = schema.get("additionalProperties")
     keys = schema.get("x-keys")
     for key, item in value.items():
-        step = key if isinstance(key, (str, int)) else repr(key)
-        if keys is not None:
-            yield from check(keys, key, (*path, step))
-        elif not isinstance(key, str):
-            yield Trouble(path, f"expected text as keys, got {_shown(key)}")
-            continue
-        inner = properties.get(key) if isinstance(key, str) else None
-        if inner is None:
-            inner = rest
+        if keys is not None and not _key_fits(keys, key):
+            yield Trouble((*path, key), f"expected {type_text(keys)} as key")
+        inner = properties.get(key, rest)
         if inner is False:
-            yield Trouble((*path, step), "there is no such member")
+            yield Trouble((*path, key), "there is no such member")
         elif inner is not None:
-            yield from check(inner, item, (*path, step))
+            yield from check(inner, item, (*path, key))
+
+
+def _key_fits(schema: Schema, key: str) -> bool:
+    """Keys that are no text are written as JSON; whether one was text to begin with, the plain view does not tell."""
+    if not any(check(schema, key, ())):
+        return True
+    try:
+        return not any(check(schema, json.loads(key), ()))
+    except (ValueError, RecursionError):
+        return False
 
 
 def _check_record(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
-    if schema.get("x-kind") == "namedtuple" and isinstance(value, (list, tuple)):
-        names = list(schema.get("properties", {}))
-        if not len(schema.get("required", ())) <= len(value) <= len(names):
-            yield Trouble(path, f"expected {len(names)} items, got {len(value)}")
-        value = dict(zip(names, value, strict=False))
+    if schema.get("x-kind") == "namedtuple" and isinstance(value, list):
+        value = dict(zip(schema.get("properties", {}), value, strict=False))
     yield from _check_dict(schema, value, path)
 
 
@@ -294,7 +308,7 @@ _DTYPE_FAMILIES = {
 
 
 def _check_array(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, list):
         yield from _check_nested(schema, value, path)
         return
     array = _array_of(value)
@@ -305,7 +319,7 @@ def _check_array(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
     if wanted is not None and dtype != wanted and not dtype.startswith(_DTYPE_FAMILIES.get(wanted, ("\0",))):
         yield Trouble(path, f"expected an array of {wanted}, got one of {dtype}", mismatch=True)
     lengths = schema.get("x-shape")
-    shape = tuple(array.shape)
+    shape = array.shape
     if lengths is not None and not _shape_fits(lengths, shape):
         shown = ", ".join("any" if length is None else str(length) for length in lengths)
         yield Trouble(path, f"expected an array of shape ({shown}), got {shape}", mismatch=True)
@@ -337,10 +351,12 @@ def _shape_fits(lengths: list[int | None], shape: tuple[int, ...]) -> bool:
 
 def _check_nested(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
     """Nested lists for an array, as JSON writes it: numbers all the way down."""
+    if set(map(type, value)) <= _TAKES_AS_IS["float"]:
+        return
     for index, item in enumerate(value):
-        if isinstance(item, (list, tuple)):
+        if isinstance(item, list):
             yield from _check_nested(schema, item, (*path, index))
-        elif not isinstance(item, (int, float, complex)):
+        elif not isinstance(item, (int, float)):
             yield Trouble((*path, index), f"expected a number of the array, got {_shown(item)}")
 
 
@@ -354,12 +370,12 @@ _CHECKS: Mapping[str, Check] = {
     "str": _check_str,
     "bytes": _check_bytes,
     "path": _check_path,
-    "date": _check_date,
-    "datetime": _written((datetime.datetime,), datetime.datetime.fromisoformat),
-    "time": _written((datetime.time,), datetime.time.fromisoformat),
-    "timedelta": _written((datetime.timedelta,), _read_duration),
-    "decimal": _written((decimal.Decimal, int), decimal.Decimal),
-    "uuid": _written((uuid.UUID,), uuid.UUID),
+    "date": _written(datetime.date.fromisoformat),
+    "datetime": _written(datetime.datetime.fromisoformat),
+    "time": _written(datetime.time.fromisoformat),
+    "timedelta": _written(_read_duration),
+    "decimal": _check_decimal,
+    "uuid": _written(uuid.UUID),
     "list": _check_list,
     "tuple": _check_list,
     "set": _check_set,

@@ -2,7 +2,7 @@
 
 Two ways that agree. jsonschema-rs, compiled once, says yes in a fraction of a microsecond to what JSON can say;
 whatever it does not accept, or cannot see (arrays, blobs, dates, nan), is looked at here, and only this way words the
-problems. The plain view of a payload is what is looked at; values of Python's own types are understood as well.
+problems. What is looked at is the plain view of a payload (`farcall.payload.plain`).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from farcall.domain.checks import Path, Trouble, check
 
 PROBLEMS_LIMIT = 100
 
-# What JSON shows to jsonschema-rs as it is. It reads nan as null: of an argument that may be None that is asked before,
-# and None further inside is left to the slow way.
-_SEEN_ALIKE = {"int", "float", "bool", "str", "list", "tuple", "dict", "record", "any", "enum", None}
+# What jsonschema-rs sees as Python does. It reads nan as null and takes 2.0 for an integer: of the arguments themselves
+# that is asked before; int and None further inside are left to the slow way.
+_SEEN_ALIKE = {"float", "bool", "str", "list", "tuple", "dict", "record", "any", "enum", None}
 
 
 class Problem(NamedTuple):
@@ -38,12 +38,12 @@ class Validator:
     def __init__(self, schema: dict[str, Any]) -> None:
         self._schema = schema
         properties = schema.get("properties", {})
-        self._nullable = [name for name, part in properties.items() if _may_be_none(part)]
+        self._delicate = [name for name, part in properties.items() if _mistakable(part)]
 
     def problems(self, value: dict[str, Any]) -> list[Problem]:
         """Every problem, at most `PROBLEMS_LIMIT` of them; an empty list if the value fits."""
         compiled = self._compiled
-        if compiled is not None and not (self._nullable and self._has_nan(value)):
+        if compiled is not None and not (self._delicate and self._mistakes(value)):
             try:
                 if compiled.is_valid(value):
                     return []
@@ -51,17 +51,17 @@ class Validator:
                 pass
         return _collected(check(self._schema, value, ()), "")
 
-    def _has_nan(self, value: dict[str, Any]) -> bool:
-        for name in self._nullable:
+    def _mistakes(self, value: dict[str, Any]) -> bool:
+        for name in self._delicate:
             argument = value.get(name)
-            if type(argument) is float and argument != argument:
+            if type(argument) is float and (argument != argument or argument.is_integer()):
                 return True
         return False
 
     @cached_property
     def _compiled(self) -> Draft202012Validator | None:
         properties = self._schema.get("properties", {})
-        seen = all(_json_sees_all(inner) for part in properties.values() for inner in _but_none(part))
+        seen = all(_json_sees_all(inner) for part in properties.values() for inner in _simply(part))
         return Draft202012Validator(self._schema) if seen else None
 
 
@@ -90,13 +90,16 @@ def _spelt(name: str, path: Path) -> str:
     return text
 
 
-def _may_be_none(schema: dict[str, Any]) -> bool:
-    return any(branch.get("x-type") == "none" for branch in schema.get("anyOf", ()))
+_ASKED_BEFORE = ("int", "none")
 
 
-def _but_none(schema: dict[str, Any]) -> list[dict[str, Any]]:
-    """The branches of a union without None; of anything else the schema itself."""
-    return [branch for branch in schema.get("anyOf", (schema,)) if branch.get("x-type") != "none"]
+def _mistakable(schema: dict[str, Any]) -> bool:
+    return any(branch.get("x-type") in _ASKED_BEFORE for branch in schema.get("anyOf", (schema,)))
+
+
+def _simply(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """The schemas of an argument that jsonschema-rs has to see as Python does."""
+    return [branch for branch in schema.get("anyOf", (schema,)) if branch.get("x-type") not in _ASKED_BEFORE]
 
 
 def _json_sees_all(schema: dict[str, Any]) -> bool:

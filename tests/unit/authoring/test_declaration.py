@@ -14,7 +14,7 @@ def test_a_declared_function_stays_the_very_same_object() -> None:
     def free_fall(time: float) -> float:
         return 9.81 * time
 
-    declared = function(free_fall)
+    declared: Any = function(free_fall)
 
     assert declared is free_fall
     assert declared(2.0) == 19.62
@@ -36,7 +36,8 @@ def test_options_become_a_declaration() -> None:
     )
     def refract() -> None: ...
 
-    assert refract.__farcall__ == Declaration(
+    declared: Any = refract
+    assert declared.__farcall__ == Declaration(
         name="Snell_2",
         namespace="physics/optics",
         timeout_seconds=120.0,

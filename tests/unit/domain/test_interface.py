@@ -237,7 +237,8 @@ class Body:
 def test_the_signature_has_names_kinds_defaults_and_types() -> None:
     def f(
         a: int, /, b: list[int] | None = None, *args: float, c: Colour = Colour.RED, **kw: Body
-    ) -> Annotated[float, Unit("m")]: ...
+    ) -> Annotated[float, Unit("m")]:
+        return 1.0
 
     signature = Interface.parse(describe(f)).signature()
     parameters = signature.parameters
