@@ -1,0 +1,65 @@
+"""The WebSocket below a line, without a task or a queue between the socket and whoever listens.
+
+`websockets` hands messages to a coroutine through a queue; a wake-up per message is what the hot path cannot afford, so
+its connection is subclassed where it hands over events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection
+from websockets.frames import Opcode
+from websockets.protocol import State
+
+
+class Connection(ClientConnection):
+    """A WebSocket that calls `on_message` for each whole message, and `on_closed` once at the end."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._on_message: Callable[[bytes], None] | None = None
+        self._on_closed: Callable[[], None] | None = None
+        self._early: list[bytes] = []
+        self._fragments: list[bytes] = []
+
+    def listen(self, on_message: Callable[[bytes], None], on_closed: Callable[[], None]) -> None:
+        """From now on; what came before is handed over at once."""
+        self._on_message, self._on_closed = on_message, on_closed
+        early, self._early = self._early, []
+        for data in early:
+            on_message(data)
+        if self.state is State.CLOSED:
+            on_closed()
+
+    def process_event(self, event: Any) -> None:
+        opcode = getattr(event, "opcode", None)
+        if opcode is Opcode.BINARY and event.fin and not self._fragments:
+            self._deliver(event.data)
+        elif opcode is Opcode.BINARY or opcode is Opcode.TEXT or opcode is Opcode.CONT:
+            self._fragments.append(bytes(event.data))
+            if event.fin:
+                data, self._fragments = b"".join(self._fragments), []
+                self._deliver(data)
+        else:
+            super().process_event(event)
+
+    def _deliver(self, data: bytes) -> None:
+        if self._on_message is None:
+            self._early.append(data)
+        else:
+            self._on_message(data)
+
+    def write(self, messages: list[bytes]) -> None:
+        """Send whole binary messages, now. Nothing happens if the connection is closing."""
+        if self.state is not State.OPEN:
+            return
+        for data in messages:
+            self.protocol.send_binary(data)
+        self.send_data()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._on_closed is not None:
+            self._on_closed()
