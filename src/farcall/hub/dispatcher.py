@@ -21,6 +21,7 @@ from farcall.domain.states import InvocationState
 from farcall.hub import ports
 from farcall.hub.dispatch import effects, events
 from farcall.hub.dispatch.core import Core
+from farcall.hub.dispatch.records import Reason
 from farcall.wire import frames
 
 log = structlog.get_logger("farcall.hub.dispatcher")
@@ -412,6 +413,10 @@ class Dispatcher:
     def progress(self, identifier: bytes) -> tuple[float, str] | None:
         """The latest report of a running invocation: (fraction, stage)."""
         return self._progress.get(identifier)
+
+    def explain(self, identifier: bytes) -> list[Reason]:
+        """Why it is where it is, as far as the core holds it."""
+        return self.core.explain(identifier, now())
 
     # -- time ----------------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from farcall.hub import ports
 from farcall.hub.accounts import Accounts
 from farcall.hub.catalog import Catalog
 from farcall.hub.dispatch import events
+from farcall.hub.dispatch.records import Reason
 from farcall.hub.dispatcher import Dispatcher, reclaimed
 from farcall.hub.logs import Logs
 from farcall.hub.streams import Streams
@@ -69,6 +70,16 @@ class Workers:
 
     def serving(self, version: int) -> list[Presence]:
         return [self._present[boot] for boot in self._servers.get(version, ())]
+
+    def named(self, reasons: Sequence[Reason]) -> list[Reason]:
+        """The same reasons with workers called by their names instead of their boots."""
+        answer = []
+        for reason in reasons:
+            text = reason.detail
+            for presence in self._present.values():
+                text = text.replace(presence.boot, presence.name)
+            answer.append(Reason(reason.at, reason.what, text))
+        return answer
 
     # -- coming and going ----------------------------------------------------------------------------------------------
 

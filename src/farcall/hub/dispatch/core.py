@@ -149,6 +149,15 @@ class Core:
             return None
         return entry.worker.boot, entry.fence
 
+    def needs_blob(self, account: int, digest: str) -> bool:
+        """Whether a worker of this account holds an attempt whose arguments refer to the blob."""
+        return any(
+            digest in entry.invocation.blobs
+            for worker in self._state.workers.values()
+            if worker.account == account
+            for entry in worker.open.values()
+        )
+
     def versions_of(self, caller: int) -> list[int]:
         """Versions of which this caller has something waiting or running."""
         return [

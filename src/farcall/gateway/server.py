@@ -1,0 +1,81 @@
+"""The HTTP server: a socket, uvicorn, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import uvicorn
+
+from farcall.wire.frames import FRAME_LIMIT_BYTES
+
+_SOCKET_MESSAGE_LIMIT_BYTES = FRAME_LIMIT_BYTES + 1024 * 1024  # the session refuses what is over its own limit, in words
+_END_PATIENCE_SECONDS = 3
+
+
+class CannotListen(OSError):
+    """The address cannot be listened on; the message says why and what to do."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening TCP socket; port 0 picks a free one. Raises CannotListen."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        taken = error.errno == errno.EADDRINUSE
+        hint = "another program listens there; choose another port with --port" if taken else "see --host and --port"
+        raise CannotListen(f"cannot listen on {host}:{port}: {error.strerror}; {hint}") from error
+    except OverflowError as error:
+        listener.close()
+        raise CannotListen(f"cannot listen on {host}:{port}: a port is a number up to 65535") from error
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's server without its own signal handlers: the hub says goodbye on its channels first."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(app: Any, listener: socket.socket, *, before_end: Callable[[], Awaitable[None]]) -> None:
+    """Answer on `listener` until SIGTERM or SIGINT; then `before_end`, then wait a little for what is under way."""
+    server = _Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            ws="websockets-sansio",
+            ws_per_message_deflate=False,
+            ws_max_size=_SOCKET_MESSAGE_LIMIT_BYTES,
+            ws_ping_interval=20.0,
+            ws_ping_timeout=60.0,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=_END_PATIENCE_SECONDS,
+            lifespan="off",
+            server_header=False,
+        )
+    )
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, told.set)
+    serving = asyncio.ensure_future(server.serve([listener]))
+    stopping = asyncio.ensure_future(told.wait())
+    try:
+        await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+        await before_end()
+        server.should_exit = True
+        await serving
+    finally:
+        stopping.cancel()
