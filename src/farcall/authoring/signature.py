@@ -55,8 +55,12 @@ def describe(fn: Callable[..., Any]) -> dict[str, Any]:
     """
     label = f"{getattr(fn, '__name__', 'function')}()"
     hints = resolved_hints(fn)
+    try:
+        signature = inspect.signature(fn)
+    except (ValueError, TypeError) as error:
+        raise SignatureError(f"{label}: it has no signature to read: {error}") from None
     parameters = []
-    for parameter in inspect.signature(fn).parameters.values():
+    for parameter in signature.parameters.values():
         try:
             parameters.append(_parameter(parameter, hints.get(parameter.name, Any)))
         except UnsupportedType as error:

@@ -17,7 +17,7 @@ from farcall.authoring.markers import Doc, Range, Unit
 from farcall.authoring.spelling import signature_text
 from farcall.domain.binding import Binder
 from farcall.domain.parameters import ABSENT, Kind, Parameter
-from farcall.domain.result_types import annotation_type
+from farcall.domain.result_types import annotation_type, python_type
 from farcall.domain.schema_grammar import Reader, SchemaError
 from farcall.domain.validation import Problem, Validator, problems_of
 
@@ -99,6 +99,11 @@ class Interface:
         if self.stream:
             result = types.GenericAlias(Iterator, (result,))
         return inspect.Signature(shown, return_annotation=result)
+
+    @cached_property
+    def result_type(self) -> Any:
+        """The type to decode the result as, or one item of a stream."""
+        return python_type(self.result)
 
     def validate(self, arguments: dict[str, Any]) -> list[Problem]:
         """Every problem of bound arguments, in the plain view of the payload; an empty list if there is none."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from inspect import Parameter as _Inspect
 from typing import Any, Final
 
 
-class Kind(Enum):
+class Kind(StrEnum):
     """The value is the word in the interface document."""
 
     POSITIONAL_ONLY = "positional_only"

@@ -16,10 +16,10 @@ def test_a_declared_function_stays_the_very_same_object() -> None:
 
     declared: Any = function(free_fall)
 
-    assert declared is free_fall
-    assert declared(2.0) == 19.62
     assert declared.__farcall__ == Declaration(name="free_fall")
     assert not hasattr(declared, "submit")
+    assert declared is free_fall
+    assert free_fall(2.0) == 19.62
 
 
 def test_options_become_a_declaration() -> None:

@@ -349,6 +349,11 @@ def test_what_cannot_travel_is_refused_naming_function_and_parameter(fn: Callabl
     assert "\n" not in str(caught.value)
 
 
+def test_what_has_no_signature_is_refused() -> None:
+    with pytest.raises(SignatureError, match="it has no signature to read"):
+        describe(dict.pop)
+
+
 def test_a_field_that_cannot_travel_is_named() -> None:
     @dataclasses.dataclass
     class Job:

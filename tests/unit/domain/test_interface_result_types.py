@@ -83,6 +83,12 @@ def test_plain_values_come_back_equal_and_of_the_same_type(hint: Any, value: Any
     assert type(made) is type(value)
 
 
+def test_an_interface_knows_the_type_of_its_result() -> None:
+    interface = Interface.parse({"result": schema_of(Point)})
+
+    assert repr(decode(encode(Point(1.0, 2.0)), type=interface.result_type)) == "Point(x=1.0, y=2.0)"
+
+
 def test_arrays_tell_their_own_type() -> None:
     array = decode(encode(np.arange(3)), type=type_of(np.ndarray))
 
