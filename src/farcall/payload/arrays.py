@@ -144,8 +144,6 @@ def _check_items(np: Any, array: Any) -> None:
         if array.view(np.uint8).max() > 1:
             raise MalformedPayload("an array of truth values holds others")
     elif array.size and array.dtype.kind == "U":
-        points = np.ndarray(
-            (*array.shape, array.dtype.itemsize // 4), array.dtype.byteorder + "u4", array, strides=(*array.strides, 4)
-        )
+        points = np.ascontiguousarray(array).reshape(-1).view(array.dtype.byteorder + "u4")
         if points.max() > 0x10FFFF:
             raise MalformedPayload("an array of text holds numbers that are no characters")

@@ -246,7 +246,7 @@ def _generic(origin: type, args: tuple[Any, ...]) -> Converter:
 
 
 def _parameters(origin: type, args: tuple[Any, ...]) -> dict[Any, Any]:
-    parameters = getattr(origin, "__parameters__", ())
+    parameters = getattr(origin, "__parameters__", range(len(args)))
     return dict(zip(parameters, args, strict=False))
 
 
