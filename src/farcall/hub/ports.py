@@ -28,7 +28,8 @@ class Outcome(IntEnum):
 
 
 class StoreFailed(Exception):
-    """The transaction was rolled back (full disk, I/O error): nothing of it happened. Intake stops until a probe works."""
+    """The transaction was rolled back (full disk, I/O error): nothing of it happened. Intake stops until a probe
+    works."""
 
 
 # -- commands of the hot path ------------------------------------------------------------------------------------------
@@ -36,7 +37,10 @@ class StoreFailed(Exception):
 
 @dataclass(slots=True)
 class Accept:
-    """Insert invocations. OK · DUPLICATE (same id, same request) · CONFLICT (same id, other request) · DENIED.
+    """Insert invocations. OK · DUPLICATE (same id, same request) · CONFLICT (same id, other request or caller) · DENIED
+    (the caller is disabled, or its access epoch is another by now) · MISSING (no such version).
+
+    What was accepted before is a DUPLICATE even if the permission is gone by now.
 
     `lazy`: nobody was promised anything yet, so the writer may hold it for a moment to share its completion's commit.
     """
@@ -56,14 +60,16 @@ class LeaseItem:
 
 @dataclass(slots=True)
 class Lease:
-    """Record current attempts before their offer (`retry="never"`, many hubs). OK · STALE (final, or a larger fence)."""
+    """Record current attempts before their offer (`retry="never"`, many hubs). OK · MISSING · STALE (final, flagged to
+    be cancelled, or a larger fence). Until its outcome or a Requeue it is RUNNING, and no Claim returns it."""
 
     items: Sequence[LeaseItem]
 
 
 @dataclass(slots=True)
 class Complete:
-    """Record final outcomes. OK · DUPLICATE (this fence was recorded) · STALE (final already, or a larger fence) · MISSING.
+    """Record final outcomes. OK · MISSING · DUPLICATE (this fence was recorded) · STALE (final already, or a larger
+    fence).
 
     Also writes references to the result's blobs, and deletes the lane's entry.
     """
@@ -86,14 +92,16 @@ class RequeueItem:
 
 @dataclass(slots=True)
 class Requeue:
-    """OK · STALE · MISSING. Adds a note to the timeline; raises the fence below which completions are stale."""
+    """OK · STALE · MISSING. Adds a note `requeued` (worker, attempt, tries_left, reason) to the timeline; raises the
+    fence below which completions are stale."""
 
     items: Sequence[RequeueItem]
 
 
 @dataclass(slots=True)
 class FlagCancel:
-    """Make the wish to cancel durable: a flagged invocation never runs again. OK · STALE (final) · MISSING · DUPLICATE."""
+    """Make the wish to cancel durable: a flagged invocation never runs again. OK · STALE (final) · MISSING ·
+    DUPLICATE."""
 
     ids: Sequence[bytes]
     at: float
@@ -130,7 +138,9 @@ class Queued:
 
 @dataclass(slots=True)
 class Claim:
-    """Read the oldest `limit` queued ones of a lane, after `after` in (created_at, id) order; outcome: `list[Queued]`.
+    """Read the oldest `limit` queued ones of a lane, after `after` in the order of acceptance; outcome: `list[Queued]`.
+
+    An unknown `after` counts as none. What was leased is not among them; `access_epoch` comes back as 0.
 
     Runs in the writer's order, so what was accepted before is seen. With one hub a claim only reads; a hub never claims
     what it holds in its window (it passes the last id it took from the lane).
@@ -156,7 +166,7 @@ class AddNotes:
     items: Sequence[Note]
 
 
-# -- commands of everyday --------------------------------------------------------------------------------------------------
+# -- commands of everyday ----------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -188,7 +198,8 @@ class SetDisabled:
 
 @dataclass(slots=True)
 class CreateToken:
-    """`digest` is blake3 of the token (32 bytes); the token itself is never stored. Outcome: key (int)."""
+    """`digest` is blake3 of the token (32 bytes); the token itself is never stored. Outcome: key (int), or MISSING
+    (no such account), or CONFLICT (the digest is taken)."""
 
     account: int
     digest: bytes
@@ -210,7 +221,8 @@ class RevokeToken:
 
 @dataclass(slots=True)
 class PutGrant:
-    """Grant `level` (view, invoke, manage) on a function or namespace. Bumps the grantee's epoch. Outcome: key (int)."""
+    """Grant `level` (view, invoke, manage) on a function or namespace. Bumps the grantee's epoch. Outcome: key (int),
+    or MISSING (no such grantee). A second grant on the path replaces the level and keeps the key."""
 
     path: str
     grantee: int
@@ -240,7 +252,8 @@ class VersionSpec:
 
 @dataclass(slots=True)
 class PublishVersions:
-    """Make functions and versions that are new, find those that are known. Outcome per item: VersionRow."""
+    """Make functions and versions that are new, find those that are known. Outcome per item: VersionRow, or CONFLICT
+    (the name is that of a namespace, or lies below a function)."""
 
     account: int
     items: Sequence[VersionSpec]
@@ -392,7 +405,10 @@ class PresenceRow:
 
 @dataclass(slots=True, frozen=True)
 class InvocationRow:
-    """The record of an invocation. `arguments` and `result` are payloads, empty once they were expunged."""
+    """The record of an invocation. `arguments` and `result` are payloads, empty once they were expunged.
+
+    `state` is RUNNING only with a recorded lease; what else runs is QUEUED here, since only the core knows.
+    """
 
     id: bytes
     function: str
@@ -450,7 +466,7 @@ class Store(Protocol):
     Reads see everything that was answered. All methods may be called from the hub's thread only.
     """
 
-    def open(self, post: Callable[[Callable[[], None]], None]) -> None:
+    def open(self, post: Callable[[Callable[[], None]], object]) -> None:
         """Lock, migrate, start the writer. `post` runs a callable in the hub's thread. Raises StoreUnusable."""
 
     async def close(self) -> None:
@@ -522,7 +538,8 @@ class Blobs(Protocol):
     """Bytes addressed by digest (`blake3:<hex>`). Puts are atomic: a blob is there in full or not at all."""
 
     async def put(self, chunks: AsyncIterator[bytes], expected: str | None, limit_bytes: int) -> tuple[str, int]:
-        """Store; returns (digest, size). Raises BlobMismatch, or OverflowError beyond the limit; leaves nothing behind."""
+        """Store; returns (digest, size). Raises BlobMismatch, or OverflowError beyond the limit; then leaves nothing
+        behind."""
 
     async def size(self, digest: str) -> int | None: ...
 

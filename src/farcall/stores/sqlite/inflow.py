@@ -15,7 +15,7 @@ import msgspec
 from farcall.domain.model import Completion, NewInvocation
 from farcall.domain.states import InvocationState
 from farcall.hub.ports import Outcome
-from farcall.stores.sqlite.queries import Statements
+from farcall.stores.sqlite.queries import Speaker, Statements
 
 # What is larger lies in a table of its own, so that completing an invocation does not rewrite its arguments.
 INLINE_BYTES = 2_048
@@ -43,15 +43,44 @@ class AcceptOrder:
         self.last = last
 
 
+class Admission(Speaker):
+    """Whether the caller's access is still what it was when it was checked.
+
+    What was read is remembered over transactions: only this writer changes it, and it says so by `forget`.
+    """
+
+    def __init__(self, connection: apsw.Connection, statements: Statements) -> None:
+        super().__init__(connection, statements)
+        self._access: dict[int, tuple[int, int] | None] = {}
+        self._versions: dict[int, bool] = {}
+
+    def admits(self, version: int, caller: int, access_epoch: int) -> bool:
+        """False also if the version, or the caller, does not exist."""
+        access = self._access.get(caller)
+        if access is None:
+            access = self._access[caller] = self.one("access_of", caller)
+        return access is not None and access == (access_epoch, 0) and self.version_exists(version)
+
+    def version_exists(self, version: int) -> bool:
+        known = self._versions.get(version)
+        if known is None:
+            known = self._versions[version] = self.one("version_exists", version) is not None
+        return known
+
+    def forget(self) -> None:
+        """Accounts or versions have changed, or what was read was rolled back."""
+        self._access.clear()
+        self._versions.clear()
+
+
 class Inflow:
     """One transaction's inserts and completions."""
 
-    def __init__(self, connection: apsw.Connection, statements: Statements, order: AcceptOrder) -> None:
-        self._connection = connection
-        self._statements = statements
+    def __init__(self, admission: Admission, order: AcceptOrder) -> None:
+        self._connection = admission.connection
+        self._statements = admission.statements
+        self._admission = admission
         self._order = order
-        self._access: dict[int, tuple[int, bool] | None] = {}
-        self._versions: dict[int, bool] = {}
         self._rows: dict[bytes, list[Any]] = {}
         self._slots: list[tuple[Slot, NewInvocation, list[Any]]] = []
         # Completions that were merged into a row of this transaction: to be done over if the row is not inserted.
@@ -65,9 +94,9 @@ class Inflow:
     def accept(self, items: Sequence[NewInvocation]) -> list[Outcome]:
         """The outcomes are right after the next `flush`."""
         outcomes = [Outcome.OK] * len(items)
-        rows, slots, order = self._rows, self._slots, self._order
+        rows, slots, order, admits = self._rows, self._slots, self._order, self._admission.admits
         for index, item in enumerate(items):
-            if not self._admitted(item):
+            if not admits(item.version, item.caller, item.access_epoch):
                 outcomes[index] = self._refused(item)
                 rows, slots = self._rows, self._slots
                 continue
@@ -123,11 +152,6 @@ class Inflow:
             self._updates[item.id] = ((outcomes, index), item)
         return outcomes
 
-    def forget_access(self) -> None:
-        """Accounts or versions changed in this transaction."""
-        self._access.clear()
-        self._versions.clear()
-
     def _merge(self, row: list[Any], slot: Slot, item: Completion) -> None:
         outcomes, index = slot
         self._merged.setdefault(item.id, []).append((slot, item))
@@ -152,25 +176,13 @@ class Inflow:
         self._bodies += (body_key(seq, result=True), item.result)
         return None
 
-    # -- access, compared in the transaction ---------------------------------------------------------------------------
-
-    def _admitted(self, item: NewInvocation) -> bool:
-        caller = item.caller
-        if caller not in self._access:
-            self._access[caller] = self._connection.execute(self._statements["access_of"], (caller,)).get
-        if item.version not in self._versions:
-            found = self._connection.execute(self._statements["version_exists"], (item.version,)).get
-            self._versions[item.version] = found is not None
-        access = self._access[caller]
-        return access is not None and access[0] == item.access_epoch and not access[1] and self._versions[item.version]
-
     def _refused(self, item: NewInvocation) -> Outcome:
         """What was accepted before stays so, whatever became of the permission."""
         self.flush()
         found = self._connection.execute(self._statements["find_invocation"], (item.id,)).get
         if found is not None:
             return _same_request(found, item)
-        return Outcome.DENIED if self._versions[item.version] else Outcome.MISSING
+        return Outcome.DENIED if self._admission.version_exists(item.version) else Outcome.MISSING
 
     # -- writing -------------------------------------------------------------------------------------------------------
 

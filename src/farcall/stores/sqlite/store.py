@@ -54,11 +54,11 @@ class SqliteStore:
         self._connection: apsw.Connection | None = None
         self._writer: Writer | None = None
         self._readers: Readers | None = None
-        self._post: Callable[[Callable[[], None]], None] = lambda call: call()
+        self._post: Callable[[Callable[[], None]], object] = lambda call: call()
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
-    def open(self, post: Callable[[Callable[[], None]], None]) -> None:
+    def open(self, post: Callable[[Callable[[], None]], object]) -> None:
         """Lock, migrate, start the writer. Raises StoreUnusable; then nothing is held."""
         self._lock.acquire()
         self._post = post

@@ -41,7 +41,7 @@ from farcall.hub.ports import (
     StoreFailed,
 )
 from farcall.stores.sqlite.catalog import CatalogCommands
-from farcall.stores.sqlite.inflow import AcceptOrder, Inflow
+from farcall.stores.sqlite.inflow import AcceptOrder, Admission, Inflow
 from farcall.stores.sqlite.invocations import InvocationCommands
 from farcall.stores.sqlite.presence import PresenceCommands
 from farcall.stores.sqlite.queries import Statements
@@ -86,7 +86,7 @@ class Writer:
         connection: apsw.Connection,
         statements: Statements,
         limits: WriterLimits,
-        post: Callable[[Callable[[], None]], None],
+        post: Callable[[Callable[[], None]], object],
     ) -> None:
         self._connection = connection
         self._statements = statements
@@ -99,6 +99,7 @@ class Writer:
         self._closing = False
         self._failure: StoreFailed | None = None
         self._probed_at = 0.0
+        self._admission = Admission(connection, statements)
         self._order = AcceptOrder(connection.execute(statements["last_seq"]).get)
         self._thread = threading.Thread(target=self._run, name="farcall-store-writer", daemon=True)
         self._invocations = InvocationCommands(connection, statements)
@@ -193,7 +194,7 @@ class Writer:
 
     def _transaction(self, batch: Sequence[Entry]) -> list[Any]:
         connection = self._connection
-        inflow = Inflow(connection, self._statements, self._order)
+        inflow = Inflow(self._admission, self._order)
         outcomes: list[Any] = []
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -206,7 +207,7 @@ class Writer:
                     if isinstance(command, _READS_ROWS):
                         inflow.flush()
                     if isinstance(command, _CHANGES_ACCESS):
-                        inflow.forget_access()
+                        self._admission.forget()
                     outcomes.append(self._handlers[type(command)](command))
             inflow.flush()
             connection.execute("COMMIT")
@@ -216,6 +217,7 @@ class Writer:
         return outcomes
 
     def _roll_back(self) -> None:
+        self._admission.forget()
         # SQLite rolls back by itself after some errors; a second error here would hide the first.
         try:
             if self._connection.in_transaction:

@@ -1,0 +1,240 @@
+"""The everyday half of the in-memory store: accounts, tokens, grants, versions, presence and references to blobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from farcall.hub.ports import (
+    AccountRow,
+    BeginEpoch,
+    CollectBlobs,
+    CreateAccount,
+    CreateToken,
+    DeleteGrant,
+    EndPresence,
+    GrantRow,
+    Outcome,
+    Page,
+    PinBlob,
+    PresenceRow,
+    PublishVersions,
+    PutGrant,
+    PutPresence,
+    RevokeToken,
+    SetDisabled,
+    TokenRow,
+    VersionRow,
+    VersionSpec,
+)
+
+
+def at_or_below(name: str, root: str) -> bool:
+    """Whether `name` is `root` or lies below it; "" is the root of everything."""
+    return not root or name == root or name.startswith(root + "/")
+
+
+@dataclass
+class MemoryCatalog:
+    """Rows by key. Each method carries out one command, or answers one question."""
+
+    epoch: int = 0
+    accounts: dict[int, AccountRow] = field(default_factory=dict)
+    tokens: dict[int, tuple[bytes, TokenRow]] = field(default_factory=dict)
+    grants: dict[tuple[str, int], GrantRow] = field(default_factory=dict)
+    versions: dict[int, VersionRow] = field(default_factory=dict)
+    functions: dict[str, int] = field(default_factory=dict)
+    presences: dict[str, PresenceRow] = field(default_factory=dict)
+    blobs: set[str] = field(default_factory=set)
+    pins: dict[tuple[str, int], float] = field(default_factory=dict)
+    references: set[tuple[str, bytes]] = field(default_factory=set)  # (digest, invocation)
+    grants_made: int = 0
+
+    # -- accounts, tokens, grants --------------------------------------------------------------------------------------
+
+    def begin_epoch(self, command: BeginEpoch) -> int:
+        self.epoch += 1
+        return self.epoch
+
+    def create_account(self, command: CreateAccount) -> int | Outcome:
+        email = command.email.lower()
+        for row in self.accounts.values():
+            if row.handle == command.handle or (email and row.email.lower() == email):
+                return Outcome.CONFLICT
+        key = len(self.accounts) + 1
+        self.accounts[key] = AccountRow(key, command.handle, command.email, command.admin, False, 1, command.at)
+        return key
+
+    def set_disabled(self, command: SetDisabled) -> Outcome:
+        if not self._bump(command.account):
+            return Outcome.MISSING
+        self.accounts[command.account] = replace(self.accounts[command.account], disabled=command.disabled)
+        return Outcome.OK
+
+    def _bump(self, account: int) -> bool:
+        row = self.accounts.get(account)
+        if row is None:
+            return False
+        self.accounts[account] = replace(row, access_epoch=row.access_epoch + 1)
+        return True
+
+    def create_token(self, command: CreateToken) -> int | Outcome:
+        if command.account not in self.accounts:
+            return Outcome.MISSING
+        if any(digest == command.digest for digest, _ in self.tokens.values()):
+            return Outcome.CONFLICT
+        key = len(self.tokens) + 1
+        row = TokenRow(
+            key, command.account, command.label, command.scopes, command.only, command.at, command.expires_at, None
+        )
+        self.tokens[key] = (command.digest, row)
+        return key
+
+    def revoke_token(self, command: RevokeToken) -> Outcome:
+        found = self.tokens.get(command.token)
+        if found is None or found[1].account != command.account:
+            return Outcome.MISSING
+        digest, row = found
+        if row.revoked_at is None:
+            self.tokens[command.token] = (digest, replace(row, revoked_at=command.at))
+        return Outcome.OK
+
+    def token(self, digest: bytes) -> tuple[TokenRow, AccountRow] | None:
+        for held, row in self.tokens.values():
+            if held == digest:
+                return row, self.accounts[row.account]
+        return None
+
+    def put_grant(self, command: PutGrant) -> int | Outcome:
+        if not self._bump(command.grantee):
+            return Outcome.MISSING
+        place = (command.path, command.grantee)
+        before = self.grants.get(place)
+        if before is None:
+            self.grants_made += 1
+        key = self.grants_made if before is None else before.key
+        handle = self.accounts[command.grantee].handle
+        self.grants[place] = GrantRow(key, command.path, command.grantee, handle, command.level, command.by, command.at)
+        return key
+
+    def delete_grant(self, command: DeleteGrant) -> Outcome:
+        if self.grants.pop((command.path, command.grantee), None) is None:
+            return Outcome.MISSING
+        self._bump(command.grantee)
+        return Outcome.OK
+
+    def grants_to(self, account: int) -> list[GrantRow]:
+        found = [row for row in self.grants.values() if row.grantee == account]
+        return sorted(found, key=lambda row: row.path)
+
+    def grants_below(self, path: str) -> list[GrantRow]:
+        found = [row for row in self.grants.values() if at_or_below(row.path, path)]
+        return sorted(found, key=lambda row: (row.path, row.grantee_handle))
+
+    # -- versions ------------------------------------------------------------------------------------------------------
+
+    def publish_versions(self, command: PublishVersions) -> list[VersionRow | Outcome]:
+        return [self._publish(item, command.account, command.at) for item in command.items]
+
+    def _publish(self, item: VersionSpec, account: int, at: float) -> VersionRow | Outcome:
+        function = self.functions.get(item.name)
+        if function is None:
+            if any(at_or_below(name, item.name) or at_or_below(item.name, name) for name in self.functions):
+                return Outcome.CONFLICT
+            function = self.functions[item.name] = len(self.functions) + 1
+        known = self.of_function(item.name)
+        for row in known:
+            if row.digest == item.digest:
+                return row
+        owner = known[0].owner if known else account
+        key = len(self.versions) + 1
+        for row in known:
+            self.versions[row.version] = replace(row, newest=False)
+        self.versions[key] = VersionRow(
+            version=key,
+            function=function,
+            name=item.name,
+            owner=owner,
+            owner_handle=self.accounts[owner].handle,
+            number=len(known) + 1,
+            digest=item.digest,
+            interface=item.interface,
+            implementation=item.implementation,
+            document=item.document,
+            options=item.options,
+            created_at=at,
+            newest=True,
+        )
+        return self.versions[key]
+
+    def of_function(self, name: str) -> list[VersionRow]:
+        """Newest first."""
+        found = [row for row in self.versions.values() if row.name == name]
+        return sorted(found, key=lambda row: -row.number)
+
+    def page_of_functions(self, roots: Sequence[str], text: str, below: str, limit: int, cursor: str | None) -> Page:
+        wanted = text.lower()
+        found = [
+            row
+            for row in sorted(self.versions.values(), key=lambda row: row.name)
+            if row.newest
+            and row.name > (cursor or "")
+            and any(at_or_below(row.name, root) for root in roots)
+            and at_or_below(row.name, below)
+            and (wanted in row.name.lower() or wanted in str(row.document).lower())
+        ]
+        items: list[VersionRow] = found[:limit]
+        return Page(list(items), items[-1].name if len(found) > limit else None)
+
+    # -- presence and blobs --------------------------------------------------------------------------------------------
+
+    def put_presence(self, command: PutPresence) -> Outcome:
+        before = self.presences.get(command.boot)
+        self.presences[command.boot] = PresenceRow(
+            boot=command.boot,
+            account=command.account,
+            account_handle=self.accounts[command.account].handle,
+            name=command.name,
+            hub=command.hub,
+            slots=command.slots,
+            resources=dict(command.resources),
+            versions=tuple(command.versions),
+            state=command.state,
+            connected_at=command.at if before is None else before.connected_at,
+            seen_at=command.at,
+        )
+        return Outcome.OK
+
+    def end_presence(self, command: EndPresence) -> Outcome:
+        row = self.presences.get(command.boot)
+        if row is None:
+            return Outcome.MISSING
+        self.presences[command.boot] = replace(row, state=command.state, seen_at=command.at)
+        return Outcome.OK
+
+    def present(self, version: int | None, include_gone: bool) -> list[PresenceRow]:
+        found = [
+            row
+            for row in self.presences.values()
+            if (version is None or version in row.versions) and (include_gone or row.state not in ("gone", "lost"))
+        ]
+        return sorted(found, key=lambda row: (row.connected_at, row.boot))
+
+    def pin_blob(self, command: PinBlob) -> Outcome:
+        self.blobs.add(command.digest)
+        place = (command.digest, command.account)
+        self.pins[place] = max(command.expires_at, self.pins.get(place, 0.0))
+        return Outcome.OK
+
+    def refer(self, digests: Iterable[str], invocation: bytes) -> None:
+        for digest in digests:
+            self.blobs.add(digest)
+            self.references.add((digest, invocation))
+
+    def collect_blobs(self, command: CollectBlobs) -> list[str]:
+        held = {digest for digest, _ in self.references}
+        held |= {digest for (digest, _), expires_at in self.pins.items() if expires_at > command.now}
+        found = sorted(self.blobs - held)[: command.limit]
+        self.blobs.difference_update(found)
+        self.pins = {place: expires_at for place, expires_at in self.pins.items() if place[0] not in found}
+        return found

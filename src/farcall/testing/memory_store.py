@@ -1,0 +1,368 @@
+"""The whole Store port in memory, for tests and simulations: the same outcomes, nothing durable.
+
+A command takes effect when it is written; its outcome is posted, as from a real store. `refuse` makes commits fail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from farcall.domain.errors import Failure
+from farcall.domain.model import Completion, NewInvocation, Settlement
+from farcall.domain.states import InvocationState
+from farcall.hub.ports import (
+    Accept,
+    AccountRow,
+    AddNotes,
+    BeginEpoch,
+    Claim,
+    CollectBlobs,
+    Command,
+    Complete,
+    CreateAccount,
+    CreateToken,
+    DeleteGrant,
+    EndPresence,
+    Expunge,
+    FlagCancel,
+    GrantRow,
+    InvocationFilter,
+    InvocationRow,
+    Lane,
+    Lease,
+    LeaseItem,
+    Note,
+    Outcome,
+    Page,
+    PinBlob,
+    PresenceRow,
+    PublishVersions,
+    PutGrant,
+    PutPresence,
+    Queued,
+    Requeue,
+    RequeueItem,
+    RevokeToken,
+    SetDisabled,
+    StoreFailed,
+    TokenRow,
+    VersionRow,
+)
+from farcall.testing.memory_catalog import MemoryCatalog, at_or_below
+
+Post = Callable[[Callable[[], None]], object]
+
+
+@dataclass(slots=True)
+class _Record:
+    seq: int
+    invocation: NewInvocation
+    tries_left: int
+    state: InvocationState = InvocationState.QUEUED
+    attempt: int = 0
+    fence: int = 0  # not final: the smallest that may complete it; final: the one that did
+    worker: str = ""
+    started_at: float | None = None
+    finished_at: float | None = None
+    run_seconds: float = 0.0
+    result: bytes = b""
+    failure: Failure | None = None
+    cancelled_at: float | None = None
+    expunged: bool = False
+
+    @property
+    def lane(self) -> tuple[int, int, int]:
+        return self.invocation.version, self.invocation.priority, self.invocation.caller
+
+
+class MemoryStore:
+    """The Store port. `wall` tells the time for what expires."""
+
+    def __init__(self, wall: Callable[[], float] = time.time) -> None:
+        self.catalog = MemoryCatalog()
+        self._wall = wall
+        self._records: dict[bytes, _Record] = {}
+        self._last_seq = 0
+        self._notes: dict[bytes, list[Note]] = {}
+        self._refusal = ""
+        self._post: Post = lambda call: call()
+        catalog = self.catalog
+        self._handlers: dict[type, Callable[[Any], Any]] = {
+            Accept: lambda command: [self._accept(item) for item in command.items],
+            Lease: lambda command: [self._lease(item) for item in command.items],
+            Complete: lambda command: [self._complete(item) for item in command.items],
+            Requeue: lambda command: [self._requeue(item) for item in command.items],
+            FlagCancel: lambda command: [self._flag(identifier, command.at) for identifier in command.ids],
+            Claim: self._claim,
+            AddNotes: lambda command: [self._add_note(note) for note in command.items],
+            Expunge: self._expunge,
+            BeginEpoch: catalog.begin_epoch,
+            CreateAccount: catalog.create_account,
+            SetDisabled: catalog.set_disabled,
+            CreateToken: catalog.create_token,
+            RevokeToken: catalog.revoke_token,
+            PutGrant: catalog.put_grant,
+            DeleteGrant: catalog.delete_grant,
+            PublishVersions: catalog.publish_versions,
+            PutPresence: catalog.put_presence,
+            EndPresence: catalog.end_presence,
+            PinBlob: catalog.pin_blob,
+            CollectBlobs: catalog.collect_blobs,
+        }
+
+    # -- life and commands ---------------------------------------------------------------------------------------------
+
+    def open(self, post: Post) -> None:
+        self._post = post
+
+    async def close(self) -> None:
+        self.refuse("the store is closed")
+
+    def refuse(self, reason: str) -> None:
+        """From now on every command fails with `reason`; an empty one ends that."""
+        self._refusal = reason
+
+    def write(self, command: Command, done: Callable[[Any], None] | None = None) -> None:
+        outcome: Any = StoreFailed(self._refusal) if self._refusal else self._handlers[type(command)](command)
+        if done is not None:
+            self._post(lambda: done(outcome))
+
+    async def do(self, command: Command) -> Any:
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.write(command, answer.set_result)
+        outcome = await answer
+        if isinstance(outcome, StoreFailed):
+            raise outcome
+        return outcome
+
+    # -- commands about invocations ------------------------------------------------------------------------------------
+
+    def _accept(self, item: NewInvocation) -> Outcome:
+        before = self._records.get(item.id)
+        if before is not None:
+            known = before.invocation
+            same = known.request_digest == item.request_digest and known.caller == item.caller
+            return Outcome.DUPLICATE if same else Outcome.CONFLICT
+        if item.version not in self.catalog.versions:
+            return Outcome.MISSING
+        caller = self.catalog.accounts.get(item.caller)
+        if caller is None or caller.disabled or caller.access_epoch != item.access_epoch:
+            return Outcome.DENIED
+        self._last_seq += 1
+        self._records[item.id] = _Record(self._last_seq, msgspec.structs.replace(item), item.tries_left)
+        self.catalog.refer(item.blobs, item.id)
+        return Outcome.OK
+
+    def _lease(self, item: LeaseItem) -> Outcome:
+        record = self._records.get(item.id)
+        if record is None:
+            return Outcome.MISSING
+        if record.state.final or item.fence < record.fence or record.cancelled_at is not None:
+            return Outcome.STALE
+        record.state = InvocationState.RUNNING
+        record.fence, record.worker, record.attempt = item.fence, item.worker, item.attempt
+        return Outcome.OK
+
+    def _complete(self, item: Completion) -> Outcome:
+        record = self._records.get(item.id)
+        if record is None:
+            return Outcome.MISSING
+        if record.state.final:
+            return Outcome.DUPLICATE if item.fence and item.fence == record.fence else Outcome.STALE
+        if item.fence and item.fence < record.fence:
+            return Outcome.STALE
+        record.state, record.fence, record.worker = item.state, item.fence, item.worker
+        record.attempt, record.result, record.failure = item.attempt, item.result, item.failure
+        record.started_at, record.finished_at = item.started_at, item.finished_at
+        record.run_seconds = item.run_seconds
+        self.catalog.refer(item.blobs, item.id)
+        return Outcome.OK
+
+    def _requeue(self, item: RequeueItem) -> Outcome:
+        record = self._records.get(item.id)
+        if record is None:
+            return Outcome.MISSING
+        if record.state.final or item.fence < record.fence:
+            return Outcome.STALE
+        record.state, record.fence, record.worker = InvocationState.QUEUED, item.fence + 1, item.worker
+        record.attempt, record.tries_left = item.attempt, item.tries_left
+        detail = {"worker": item.worker, "attempt": item.attempt, "tries_left": item.tries_left, "reason": item.reason}
+        return self._add_note(Note(item.id, item.at, "requeued", detail))
+
+    def _flag(self, identifier: bytes, at: float) -> Outcome:
+        record = self._records.get(identifier)
+        if record is None:
+            return Outcome.MISSING
+        if record.state.final:
+            return Outcome.STALE
+        if record.cancelled_at is not None:
+            return Outcome.DUPLICATE
+        record.cancelled_at = at
+        return Outcome.OK
+
+    def _claim(self, command: Claim) -> list[Queued]:
+        after = self._records[command.after].seq if command.after in self._records else 0
+        found = [
+            record
+            for record in self._records.values()
+            if record.state is InvocationState.QUEUED and record.lane == tuple(command.lane) and record.seq > after
+        ]
+        return [_queued(record) for record in found[: command.limit]]
+
+    def _add_note(self, note: Note) -> Outcome:
+        self._notes.setdefault(note.id, []).append(note)
+        return Outcome.OK
+
+    def _expunge(self, command: Expunge) -> int:
+        count = 0
+        for record in self._records.values():
+            if count == command.limit:
+                break
+            finished_at = record.finished_at
+            if record.expunged or finished_at is None or finished_at >= command.before:
+                continue
+            had_bodies = record.invocation.arguments or record.result
+            record.invocation.arguments, record.invocation.blobs = b"", ()
+            record.result, record.expunged = b"", True
+            self.catalog.references = {pair for pair in self.catalog.references if pair[1] != record.invocation.id}
+            count += bool(had_bodies)
+        return count
+
+    # -- questions about invocations -----------------------------------------------------------------------------------
+
+    async def lanes(self) -> list[tuple[Lane, int]]:
+        counts: dict[tuple[int, int, int], int] = {}
+        for record in self._records.values():
+            if record.state is InvocationState.QUEUED:
+                counts[record.lane] = counts.get(record.lane, 0) + 1
+        return [(Lane(lane), count) for lane, count in sorted(counts.items())]
+
+    async def leased(self) -> list[Queued]:
+        return [_queued(record) for record in self._records.values() if record.state is InvocationState.RUNNING]
+
+    async def settlements(self, ids: Sequence[bytes], caller: int) -> tuple[list[Settlement], list[bytes], list[bytes]]:
+        ended: list[Settlement] = []
+        going_on: list[bytes] = []
+        unknown: list[bytes] = []
+        for identifier in ids:
+            record = self._records.get(identifier)
+            if record is None or record.invocation.caller != caller:
+                unknown.append(identifier)
+            elif not record.state.final:
+                going_on.append(identifier)
+            else:
+                ended.append(Settlement(identifier, record.state, record.result, record.failure, record.attempt))
+        return ended, going_on, unknown
+
+    async def invocation(self, identifier: bytes) -> InvocationRow | None:
+        record = self._records.get(identifier)
+        return None if record is None else self._row(record)
+
+    def _row(self, record: _Record) -> InvocationRow:
+        invocation = record.invocation
+        version = self.catalog.versions[invocation.version]
+        return InvocationRow(
+            id=invocation.id,
+            function=version.name,
+            version=version.version,
+            number=version.number,
+            caller=invocation.caller,
+            caller_handle=self.catalog.accounts[invocation.caller].handle,
+            owner=version.owner,
+            state=record.state,
+            created_at=invocation.created_at,
+            started_at=record.started_at,
+            finished_at=record.finished_at,
+            run_seconds=record.run_seconds,
+            attempt=record.attempt,
+            tries_left=record.tries_left,
+            worker=record.worker,
+            priority=invocation.priority,
+            cancel_requested_at=record.cancelled_at,
+            arguments=invocation.arguments,
+            result=record.result,
+            failure=record.failure,
+            options_timeout_seconds=invocation.timeout_seconds,
+            expires_at=invocation.expires_at,
+        )
+
+    async def invocations(self, query: InvocationFilter) -> Page:
+        before = int(query.cursor) if query.cursor else self._last_seq + 1
+        newest_first = reversed(self._records.values())
+        found = [record for record in newest_first if record.seq < before and self._matches(record, query)]
+        chosen = found[: query.limit]
+        after = str(chosen[-1].seq) if len(found) > query.limit else None
+        return Page([self._row(record) for record in chosen], after)
+
+    def _matches(self, record: _Record, query: InvocationFilter) -> bool:
+        version = self.catalog.versions[record.invocation.version]
+        return (
+            query.caller in (None, record.invocation.caller)
+            and query.owner in (None, version.owner)
+            and (query.function is None or at_or_below(version.name, query.function))
+            and query.state in (None, record.state)
+            and (query.since is None or record.invocation.created_at >= query.since)
+        )
+
+    async def notes(self, identifier: bytes) -> list[Note]:
+        return sorted(self._notes.get(identifier, []), key=lambda note: note.at)
+
+    # -- other questions -----------------------------------------------------------------------------------------------
+
+    async def account(self, *, key: int | None = None, handle: str | None = None) -> AccountRow | None:
+        if key is not None:
+            return self.catalog.accounts.get(key)
+        return next((row for row in self.catalog.accounts.values() if row.handle == handle), None)
+
+    async def accounts(self) -> list[AccountRow]:
+        return sorted(self.catalog.accounts.values(), key=lambda row: row.handle)
+
+    async def token(self, digest: bytes) -> tuple[TokenRow, AccountRow] | None:
+        return self.catalog.token(digest)
+
+    async def tokens(self, account: int) -> list[TokenRow]:
+        return [row for _, row in self.catalog.tokens.values() if row.account == account]
+
+    async def grants_to(self, account: int) -> list[GrantRow]:
+        return self.catalog.grants_to(account)
+
+    async def grants_below(self, path: str) -> list[GrantRow]:
+        return self.catalog.grants_below(path)
+
+    async def version(
+        self, *, key: int | None = None, name: str | None = None, number: int | None = None
+    ) -> VersionRow | None:
+        if key is not None:
+            return self.catalog.versions.get(key)
+        found = self.catalog.of_function(name or "")
+        return next((row for row in found if number in (None, row.number)), None)
+
+    async def versions(self, name: str) -> list[VersionRow]:
+        return self.catalog.of_function(name)
+
+    async def functions(
+        self, roots: Sequence[str], text: str = "", below: str = "", limit: int = 50, cursor: str | None = None
+    ) -> Page:
+        return self.catalog.page_of_functions(roots, text, below, limit, cursor)
+
+    async def presences(self, version: int | None = None, include_gone: bool = False) -> list[PresenceRow]:
+        return self.catalog.present(version, include_gone)
+
+    async def blob_readable(self, digest: str, account: int) -> bool:
+        if self.catalog.pins.get((digest, account), 0.0) > self._wall():
+            return True
+        rows = [self._row(self._records[invocation]) for held, invocation in self.catalog.references if held == digest]
+        return any(account in (row.caller, row.owner) for row in rows)
+
+
+def _queued(record: _Record) -> Queued:
+    leased = record.state is InvocationState.RUNNING
+    invocation = msgspec.structs.replace(record.invocation, access_epoch=0, tries_left=record.tries_left)
+    fence, worker = (record.fence, record.worker) if leased else (0, "")
+    return Queued(invocation, record.attempt, fence, worker, record.cancelled_at is not None)
