@@ -153,7 +153,7 @@ class Dispatcher:
                 self._commit_failed(outcomes, accepts=[item.id for item in items])
                 return
             if all(outcome is ports.Outcome.OK for outcome in outcomes):
-                self.feed(events.AcceptCommitted([item.id for item in items]))
+                self.feed(events.AcceptCommitted([item.id for item in items], effect.acknowledge))
             else:
                 self._accept_mixed(items, outcomes)
 

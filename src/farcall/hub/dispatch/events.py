@@ -48,7 +48,10 @@ class Submitted:
 
 @dataclass(slots=True)
 class AcceptCommitted:
+    """`acknowledge`: the caller wants to hear of it."""
+
     ids: Sequence[bytes]
+    acknowledge: bool = True
 
 
 @dataclass(slots=True)
@@ -60,7 +63,7 @@ class AcceptRejected:
 
 @dataclass(slots=True)
 class Claimed:
-    """The store's answer to a `Claim`. `exhausted`: there was no more in the lane. Neither items nor that: it failed."""
+    """The store's answer to a `Claim`. `exhausted`: the lane has no more. Neither that nor items: the claim failed."""
 
     lane: LaneKey
     items: Sequence[Reclaimed]

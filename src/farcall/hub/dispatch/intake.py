@@ -83,7 +83,8 @@ def accept_committed(state: State, event: AcceptCommitted, now: Now) -> None:
                 ends.expire(state, entry, now)
             else:
                 waits.enqueue(state, entry, now)
-    state.out.accepted.extend(event.ids)
+    if event.acknowledge:
+        state.out.accepted.extend(event.ids)
 
 
 def _leave_to_store(state: State, entry: Entry, now: Now) -> None:
