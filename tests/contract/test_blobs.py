@@ -1,0 +1,21 @@
+"""The contract of the Blobs port, on files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from farcall.hub.ports import Blobs
+from farcall.stores.blobs import FileBlobs
+from farcall.testing.contracts import BlobsContract
+
+
+class TestFileBlobs(BlobsContract):
+    @pytest.fixture
+    def blobs(self, tmp_path: Path) -> FileBlobs:
+        self.root = tmp_path / "blobs"
+        return FileBlobs(self.root)
+
+    def leftovers(self, blobs: Blobs) -> list[str]:
+        return [path.name for path in (self.root / "unfinished").iterdir()]

@@ -1,0 +1,16 @@
+"""The contract of the LogFiles port, on segment files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from farcall.stores.logs import SegmentLogFiles
+from farcall.testing.contracts import LogFilesContract
+
+
+class TestSegmentLogFiles(LogFilesContract):
+    @pytest.fixture
+    def new_logs(self, tmp_path: Path) -> SegmentLogFiles:
+        return SegmentLogFiles(tmp_path / "logs", cap_bytes=self.cap_bytes)
