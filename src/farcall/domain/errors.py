@@ -40,6 +40,7 @@ _ROWS = (
     ErrorKind("unauthenticated", "A token is missing, unknown, expired or revoked.", 401, "PermissionDenied"),
     ErrorKind("invalid_arguments", "The arguments do not fit the interface.", 422, "InvalidArguments"),
     ErrorKind("invalid_request", "The request itself is malformed.", 400, "RequestError"),
+    ErrorKind("method_not_allowed", "The resource does not take this method.", 405, "RequestError"),
     ErrorKind("too_large", "A body or value is over the limit.", 413, "RequestError"),
     ErrorKind("quota_exceeded", "A limit of the account is reached.", 429, "QuotaExceeded", retryable=True),
     ErrorKind("signature_changed", "The served interface is not the one you imported.", 409, "SignatureChanged"),

@@ -5,6 +5,7 @@ A digest is no capability: whether a blob exists is said only to those who may r
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -13,14 +14,15 @@ from farcall.domain import access
 from farcall.domain.errors import Refused
 from farcall.hub import ports
 
+DIGEST = re.compile(r"blake3:[0-9a-f]{64}")
 _COLLECTED_AT_ONCE = 500
 
 
 class BlobRoom:
     """Uploads are pinned for `pin_seconds`, so that an invocation can come to name them.
 
-    `needed_by(account, digest)` tells whether a worker of the account holds an attempt whose arguments name the blob: it
-    may have been offered before its invocation was committed.
+    `needed_by(account, digest)` tells whether a worker of the account holds an attempt whose arguments name the blob:
+    it may have been offered before its invocation was committed.
     """
 
     def __init__(
@@ -34,7 +36,7 @@ class BlobRoom:
     ) -> None:
         self._store = store
         self._blobs = blobs
-        self._limit_bytes = limit_bytes
+        self.limit_bytes = limit_bytes
         self._pin_seconds = pin_seconds
         self._needed_by = needed_by
         self._pinning: Counter[str] = Counter()  # put, but its pin is not committed yet
@@ -48,9 +50,9 @@ class BlobRoom:
         if not (access.has_scope(subject, "invoke") or access.has_scope(subject, "serve")):
             raise Refused("permission_denied", "This token may neither call nor serve, so it may not upload.")
         try:
-            digest, size = await self._blobs.put(chunks, expected, self._limit_bytes)
+            digest, size = await self._blobs.put(chunks, expected, self.limit_bytes)
         except OverflowError:
-            raise Refused("too_large", f"A blob has at most {self._limit_bytes} bytes.") from None
+            raise Refused("too_large", f"A blob has at most {self.limit_bytes} bytes.") from None
         except ports.BlobMismatch as error:
             raise Refused("invalid_request", f"{error}".rstrip(".") + ".") from None
         self._pinning[digest] += 1
@@ -68,11 +70,17 @@ class BlobRoom:
 
     async def open(self, subject: access.Subject, digest: str, start: int = 0) -> tuple[int, AsyncIterator[bytes]]:
         """Size of the whole and its bytes from `start` on; raises Refused (not_found)."""
-        readable = self._needed_by(subject.key, digest) or await self._store.blob_readable(digest, subject.key)
-        size = await self._blobs.size(digest) if readable else None
-        if size is None:
-            raise Refused("not_found", "There is no such blob, or you may not know of it.")
+        size = await self.size(subject, digest)
         return size, self._blobs.chunks(digest, start)
+
+    async def size(self, subject: access.Subject, digest: str) -> int:
+        """Bytes of a blob that the subject may read, and so may name in a call; raises Refused (not_found)."""
+        if DIGEST.fullmatch(digest):
+            readable = self._needed_by(subject.key, digest) or await self._store.blob_readable(digest, subject.key)
+            size = await self._blobs.size(digest) if readable else None
+            if size is not None:
+                return size
+        raise Refused("not_found", f"There is no blob {digest[:80]}, or you may not know of it.")
 
     async def collect(self, now: float) -> int:
         """Delete what has neither reference nor live pin; returns how many. One at a time."""

@@ -212,6 +212,13 @@ class Catalog:
             self._versions.put(name, rows)
         return rows
 
+    async def by_key(self, version: int) -> ports.VersionRow:
+        """The version with this key, for what was checked before; raises Refused (not_found)."""
+        row = await self._store.version(key=version)
+        if row is None:
+            raise Refused("not_found", "The version is gone.")
+        return row
+
     def interface(self, row: ports.VersionRow) -> Interface:
         """The version's interface, ready to validate with."""
         held = self._interfaces.get(row.version)

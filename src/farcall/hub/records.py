@@ -82,6 +82,8 @@ class Records:
         if query.status and query.status not in _STATES:
             known = ", ".join(_STATES)
             raise Refused("invalid_request", f"There is no status {query.status[:40]!r}.", f"There are: {known}.")
+        if query.cursor and not (query.cursor.isascii() and query.cursor.isdigit() and len(query.cursor) < 19):
+            raise Refused("invalid_request", "That is no cursor of this list.", "Begin again without one.")
         function = self._narrowed(subject, query.function)
         account = subject.key
         page = await self._store.invocations(

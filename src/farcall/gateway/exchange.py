@@ -1,0 +1,174 @@
+"""One request and its answer: authentication, limits of bodies, decoding, content negotiation."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from farcall.domain import access
+from farcall.domain import ids as identifiers
+from farcall.domain.errors import Refused
+from farcall.gateway.services import GatewayOptions, HubServices
+from farcall.wire import rest
+
+JSON = "application/json"
+MSGPACK = "application/msgpack"
+_MSGPACK_NAMES = frozenset({MSGPACK, "application/x-msgpack", "application/vnd.msgpack"})
+
+Asked = TypeVar("Asked", bound=msgspec.Struct)
+
+_encode_json = msgspec.json.Encoder().encode
+_encode_msgpack = msgspec.msgpack.Encoder().encode
+
+
+@dataclass(slots=True)
+class Reply:
+    """A value to be encoded as the caller likes it."""
+
+    value: Any
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Exchange:
+    """A request on its way through a handler. `subject` is set for operations that take a token."""
+
+    __slots__ = ("_subject", "hub", "options", "request")
+
+    def __init__(self, request: Request, hub: HubServices, options: GatewayOptions) -> None:
+        self.request = request
+        self.hub = hub
+        self.options = options
+        self._subject: access.Subject | None = None
+
+    # -- who -----------------------------------------------------------------------------------------------------------
+
+    async def authenticate(self) -> None:
+        """Find the subject behind the bearer token; raises Refused (unauthenticated)."""
+        scheme, _, token = self.request.headers.get("authorization", "").partition(" ")
+        self._subject = await self.hub.accounts.authenticate(token.strip() if scheme.lower() == "bearer" else "")
+
+    @property
+    def subject(self) -> access.Subject:
+        if self._subject is None:
+            raise Refused("unauthenticated", "A token is missing.")
+        return self._subject
+
+    # -- what ----------------------------------------------------------------------------------------------------------
+
+    def path(self, name: str) -> str:
+        """A part of the path, as text."""
+        return str(self.request.path_params[name])
+
+    def key(self, name: str) -> int:
+        """A part of the path that is one of the hub's small numbers; raises Refused (not_found)."""
+        text = self.path(name)
+        if not (text.isascii() and text.isdigit() and len(text) < 16):
+            raise Refused("not_found", f"There is no {name} {text[:40]!r}.")
+        return int(text)
+
+    def invocation(self) -> bytes:
+        """The id of an invocation in the path; raises Refused (not_found)."""
+        try:
+            return identifiers.from_text(self.path("id"))
+        except identifiers.MalformedId as error:
+            raise Refused("not_found", f"{error}.") from None
+
+    def query(self, kind: type[Asked]) -> Asked:
+        """The query parameters; raises Refused (invalid_request)."""
+        values: dict[str, str] = {}
+        for name, value in self.request.query_params.multi_items():
+            if name in values:
+                raise Refused("invalid_request", f"The query parameter {name[:40]!r} is given twice.")
+            values[name] = value
+        if "since" in values:  # a plus sign of a zone that was not escaped
+            values["since"] = values["since"].replace(" ", "+")
+        try:
+            return msgspec.convert(values, kind, strict=False)
+        except msgspec.ValidationError as error:
+            raise Refused("invalid_request", f"The query is wrong: {error}.") from None
+
+    @property
+    def is_msgpack(self) -> bool:
+        """Whether the body is msgpack; raises Refused if it is neither that nor JSON."""
+        kind = self.request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+        if kind in _MSGPACK_NAMES:
+            return True
+        if kind in (JSON, ""):
+            return False
+        raise Refused("invalid_request", f"The body is {kind[:60]!r}; it takes {JSON} or {MSGPACK}.")
+
+    async def body(self) -> bytes:
+        """The whole body, within the limit; raises Refused (too_large)."""
+        return b"".join([chunk async for chunk in self.chunks(self.options.body_limit_bytes)])
+
+    async def chunks(self, limit_bytes: int) -> AsyncIterator[bytes]:
+        """The body as it comes; raises Refused (too_large) as soon as it is known to be."""
+        too_large = Refused("too_large", f"The body is over {limit_bytes} bytes.", "Send large values as blobs.")
+        declared = self.request.headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > limit_bytes:
+            raise too_large
+        taken = 0
+        try:
+            async for chunk in self.request.stream():
+                taken += len(chunk)
+                if taken > limit_bytes:
+                    raise too_large
+                yield chunk
+        except ClientDisconnect:
+            raise Refused("invalid_request", "The connection broke before the body was complete.") from None
+
+    async def asked(self, kind: type[Asked]) -> Asked:
+        """The decoded body; raises Refused (invalid_request, too_large)."""
+        is_msgpack = self.is_msgpack
+        data = await self.body()
+        try:
+            if is_msgpack:
+                return msgspec.msgpack.decode(data, type=kind)
+            return msgspec.json.decode(data or b"{}", type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Refused("invalid_request", f"The body is wrong: {error}.") from None
+
+    # -- answer --------------------------------------------------------------------------------------------------------
+
+    @property
+    def wants_msgpack(self) -> bool:
+        accept = self.request.headers.get("accept", "")
+        return "msgpack" in accept and any(
+            part.partition(";")[0].strip() in _MSGPACK_NAMES for part in accept.split(",")
+        )
+
+    def respond(self, reply: Reply) -> Response:
+        """Encode as asked for. A value of None is an answer without a body."""
+        headers = dict(reply.headers)
+        if reply.value is None:
+            return Response(None, reply.status, headers)
+        if self.wants_msgpack:
+            return Response(_encode_msgpack(reply.value), reply.status, headers, MSGPACK)
+        return Response(_encode_json(reply.value), reply.status, headers, JSON)
+
+
+def moment(seconds: float) -> datetime:
+    """Wall-clock seconds as a time with a zone."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def moment_or_none(seconds: float | None) -> datetime | None:
+    return None if seconds is None else moment(seconds)
+
+
+def seconds_of(when: datetime | None) -> float | None:
+    """A time as wall-clock seconds; without a zone it means UTC."""
+    if when is None:
+        return None
+    return (when if when.tzinfo is not None else when.replace(tzinfo=UTC)).timestamp()
+
+
+def paged(items: list[Any], following: str | None) -> Reply:
+    return Reply(rest.Page(items, following))

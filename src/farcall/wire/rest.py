@@ -1,0 +1,328 @@
+"""The bodies of the REST surface, for the gateway and for clients. OpenAPI's schemas are made from these.
+
+Times are RFC 3339 with a zone. Requests refuse unknown members, so that a typing mistake is no silent default.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+import msgspec
+
+Item = TypeVar("Item")
+
+Handle = Annotated[str, msgspec.Meta(min_length=1, max_length=64, examples=["alice"])]
+Path = Annotated[str, msgspec.Meta(min_length=1, max_length=1024, examples=["alice/physics"])]
+Text = Annotated[str, msgspec.Meta(max_length=200)]
+Limit = Annotated[int, msgspec.Meta(ge=1, le=500)]
+ScopeName = Literal["invoke", "serve", "deploy", "manage", "admin"]
+Status = Literal["waiting", "queued", "running", "succeeded", "failed", "cancelled", "expired"]
+MAX_BATCH = 10_000
+
+
+class Question(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """Base of requests and of query parameters."""
+
+
+class Page(msgspec.Struct, Generic[Item]):
+    """`next` is the cursor of the following page, or null at the end."""
+
+    items: list[Item]
+    next: str | None = None
+
+
+class BadArgument(msgspec.Struct):
+    path: str
+    message: str
+
+
+class Problem(msgspec.Struct, omit_defaults=True):
+    """application/problem+json (RFC 9457). `code` is stable; `status` repeats the HTTP status."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    hint: str = ""
+    invocation: str = ""
+    remote_type: str = ""
+    traceback: str = ""
+    problems: list[BadArgument] = []
+
+
+# -- people ------------------------------------------------------------------------------------------------------------
+
+
+class Account(msgspec.Struct):
+    handle: str
+    email: str
+    admin: bool
+    disabled: bool
+    created_at: datetime
+
+
+class NewAccount(Question):
+    handle: Handle
+    email: Annotated[str, msgspec.Meta(min_length=3, max_length=254)]
+    admin: bool = False
+
+
+class Me(msgspec.Struct):
+    """Who is speaking, and what the token may do."""
+
+    handle: str
+    email: str
+    admin: bool
+    scopes: list[str]
+    only: str
+    expires_at: datetime | None = None
+
+
+class Token(msgspec.Struct):
+    """A token without its text."""
+
+    id: int
+    label: str
+    scopes: list[str]
+    only: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+class NewToken(Question):
+    """Without `scopes`: the everyday ones of the asking token. `only` limits it to a function or namespace."""
+
+    label: Text = ""
+    scopes: list[ScopeName] = []
+    only: Annotated[str, msgspec.Meta(max_length=1024)] = ""
+    expires_at: datetime | None = None
+
+
+class TokenCreated(msgspec.Struct):
+    """The only answer that ever holds the token's text."""
+
+    id: int
+    token: str
+    scopes: list[str]
+    only: str
+    expires_at: datetime | None = None
+
+
+class AccountCreated(msgspec.Struct):
+    account: Account
+    token: TokenCreated
+
+
+# -- the catalog -------------------------------------------------------------------------------------------------------
+
+
+class FunctionsQuery(Question):
+    """`q` searches names and docstrings; `namespace` narrows to a namespace and what is below it."""
+
+    q: Text = ""
+    namespace: Annotated[str, msgspec.Meta(max_length=1024)] = ""
+    limit: Limit = 50
+    cursor: Annotated[str, msgspec.Meta(max_length=1024)] | None = None
+
+
+class Function(msgspec.Struct):
+    """One version of a function, as lists show it. `workers` are ready for it now; `can` is what you may do."""
+
+    name: str
+    owner: str
+    version: int
+    digest: str
+    newest: bool
+    signature: str
+    summary: str
+    stream: bool
+    workers: int
+    can: str
+    created_at: datetime
+
+
+class FunctionOptions(msgspec.Struct):
+    """What the author declared."""
+
+    timeout_seconds: float | None
+    tries: int
+    backoff_seconds: float
+    concurrency: int | None
+    queue: bool
+    requires: dict[str, int | float | str | bool]
+    policy: str
+    replayable: bool
+
+
+class FunctionDetail(Function):
+    """With the docstring, the interface document and the options."""
+
+    doc: str
+    interface: dict[str, Any]
+    interface_digest: str
+    options: FunctionOptions
+
+
+# -- calling -----------------------------------------------------------------------------------------------------------
+
+
+class CallOptions(Question):
+    """`timeout` in seconds of running, `expires` in seconds until the first start, `priority` larger first."""
+
+    timeout: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    expires: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    queue: bool | None = None
+    priority: Annotated[int, msgspec.Meta(ge=-100, le=100)] = 0
+    key: Text = ""
+
+
+class Call(Question):
+    """`args`: an object by name, or a list by position."""
+
+    args: dict[str, Any] | list[Any] = {}
+    options: CallOptions = CallOptions()
+
+
+class Batch(Question):
+    """Many argument sets for one function, each accepted or refused by itself."""
+
+    items: Annotated[list[dict[str, Any] | list[Any]], msgspec.Meta(min_length=1, max_length=MAX_BATCH)]
+    options: CallOptions = CallOptions()
+
+
+class Outcome(msgspec.Struct):
+    """What a call gave. JSON values follow the interface."""
+
+    id: str
+    status: Status
+    result: Any
+
+
+class Pending(msgspec.Struct):
+    """Accepted: it is recorded and will be run. `Location` says where to ask."""
+
+    id: str
+    status: Status
+
+
+class BatchItem(msgspec.Struct, omit_defaults=True):
+    """Either `id` and `status`, or the problem."""
+
+    id: str = ""
+    status: str = ""
+    problem: Problem | None = None
+
+
+class BatchAnswer(msgspec.Struct):
+    """One item for each of the request, in its order."""
+
+    items: list[BatchItem]
+
+
+# -- records -----------------------------------------------------------------------------------------------------------
+
+
+class InvocationsQuery(Question):
+    """`role`: those you called, or those of your functions. `since` is on creation time."""
+
+    role: Literal["caller", "owner"] = "caller"
+    function: Annotated[str, msgspec.Meta(max_length=1024)] = ""
+    status: Status | None = None
+    since: datetime | None = None
+    limit: Limit = 50
+    cursor: Annotated[str, msgspec.Meta(max_length=1024)] | None = None
+
+
+class Progress(msgspec.Struct):
+    fraction: float
+    stage: str
+
+
+class Invocation(msgspec.Struct):
+    """The record of an invocation. `run_seconds` is the time of the attempt that counted."""
+
+    id: str
+    function: str
+    version: int
+    status: Status
+    caller: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    run_seconds: float
+    attempt: int
+    worker: str
+    priority: int
+    cancelling: bool
+    progress: Progress | None = None
+    failure: Problem | None = None
+
+
+class TimelineLine(msgspec.Struct):
+    at: datetime
+    what: str
+    detail: str
+
+
+class Timeline(msgspec.Struct):
+    """Why an invocation is where it is, oldest first."""
+
+    id: str
+    status: Status
+    items: list[TimelineLine]
+
+
+class LogLine(msgspec.Struct):
+    """`place` is what `Last-Event-ID` takes to go on after this line."""
+
+    place: str
+    at: datetime
+    stream: str
+    text: str
+
+
+class Logs(msgspec.Struct):
+    items: list[LogLine]
+
+
+# -- sharing, workers, blobs, the hub ----------------------------------------------------------------------------------
+
+
+class Share(msgspec.Struct):
+    id: int
+    path: str
+    handle: str
+    can: str
+    created_at: datetime
+
+
+class NewShare(Question):
+    path: Path
+    handle: Annotated[str, msgspec.Meta(min_length=1, max_length=254, examples=["bob"])]
+    can: Literal["view", "invoke", "manage"] = "invoke"
+
+
+class Worker(msgspec.Struct):
+    """`id` is new at every start of the worker."""
+
+    id: str
+    name: str
+    account: str
+    state: str
+    slots: int
+    resources: dict[str, int | float | str | bool]
+    functions: list[str]
+    connected_at: datetime
+    seen_at: datetime
+
+
+class Blob(msgspec.Struct):
+    digest: str
+    size: int
+
+
+class Health(msgspec.Struct):
+    status: str
