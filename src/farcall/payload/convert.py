@@ -340,7 +340,7 @@ def _enum(cls: type[enum.Enum], value: Any, place: str) -> Any:
     if type(value) is EnumValue:
         if value.title == cls.__name__ and value.name in cls.__members__:
             member = cls.__members__[value.name]
-            if value.value in (member.value, value.name):  # JSON may know the name only
+            if member.value == value.value:
                 return member
         value = value.value
     try:

@@ -201,13 +201,13 @@ def _range(reader: _Reader, body: memoryview) -> range:
 
 
 def _enum(reader: _Reader, body: memoryview) -> Any:
-    title, name, value, by_name = reader.list_of(body, "an enum", 4)
-    if not isinstance(title, str) or not isinstance(name, str) or not isinstance(by_name, bool):
+    title, name, value = reader.list_of(body, "an enum", 3)
+    if not isinstance(title, str) or not isinstance(name, str):
         raise MalformedPayload("an enum is malformed")
     if not reader.keep_enums:
         return value
     reader.met_enums = True
-    return EnumValue(title, name, value, by_name)
+    return EnumValue(title, name, value)
 
 
 def _record(reader: _Reader, body: memoryview) -> Record:

@@ -10,7 +10,6 @@ from dataclasses import is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from functools import lru_cache
 from pathlib import Path
 from struct import Struct
 from typing import Any, Final, TypeAlias
@@ -315,23 +314,16 @@ def _range(writer: _Writer, value: range) -> Tree:
 
 
 def _enum(writer: _Writer, value: Enum) -> Tree:
-    by_name = _shown_by_name(type(value))
-    return _enum_parts(writer, type(value).__name__, getattr(value, "_name_", None) or "", value.value, by_name)
-
-
-@lru_cache(maxsize=1024)
-def _shown_by_name(cls: type[Enum]) -> bool:
-    """JSON tells members apart by their values only if all of them are text or integers."""
-    return not all(isinstance(each.value, (str, int)) and not isinstance(each.value, Enum) for each in cls)
+    return _enum_parts(writer, type(value).__name__, getattr(value, "_name_", None) or "", value.value)
 
 
 def _enum_value(writer: _Writer, value: EnumValue) -> Tree:
-    return _enum_parts(writer, value.title, value.name, value.value, value.by_name)
+    return _enum_parts(writer, value.title, value.name, value.value)
 
 
-def _enum_parts(writer: _Writer, title: str, name: str, value: object, by_name: bool) -> Tree:
+def _enum_parts(writer: _Writer, title: str, name: str, value: object) -> Tree:
     (tree,) = writer.items([value], lambda _: ".value")
-    return writer.ext(Code.ENUM, [title, name, tree, by_name])
+    return writer.ext(Code.ENUM, [title, name, tree])
 
 
 def _record(writer: _Writer, value: Record) -> Tree:

@@ -6,6 +6,7 @@ is passed on even if it does not fit: validation of the payload then tells all t
 
 from __future__ import annotations
 
+import dataclasses
 from base64 import b64decode
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
@@ -172,8 +173,7 @@ class _Reader:
         members = schema.get("x-members", {})
         for name, shown in members.items():
             if type(shown) is type(value) and shown == value:
-                by_name = members == dict(zip(members, members, strict=True))
-                return EnumValue(schema.get("title", ""), name, shown, by_name)
+                return EnumValue(schema.get("title", ""), name, shown)
         return value
 
     def _array(self, value: Any, schema: Schema, place: str, depth: int) -> Any:
@@ -184,31 +184,13 @@ class _Reader:
 
     def _marked(self, value: dict[str, Any], schema: Schema, place: str, depth: int) -> Any:
         kind = value["$type"]
-        inner = value.get("value")
-        if kind in ("record", "namedtuple"):
-            own = {"title": str(value["title"]), "x-kind": "namedtuple" if kind == "namedtuple" else "dataclass"}
-            return self._record(inner, own | {"x-type": "record"}, place, depth)
-        if kind == "dict":
-            pairs = [
-                (self.read(k, _ANY, place, depth + 1), self.read(v, _ANY, place, depth + 1)) for k, v in inner or []
-            ]
-            return dict(pairs)
-        if kind == "enum":
-            member = self.read(inner, _ANY, place, depth + 1)
-            return EnumValue(str(value["title"]), str(value["name"]), member, value.get("by_name") is True)
-        if kind in ("array", "scalar"):
-            return _marked_array(value)
-        if kind == "path":
-            return FileContent(str(value.get("name", "file")), _bytes(inner))
-        if kind == "range":
-            start, stop, step = map(read_int, inner or [])
-            return range(start, stop, step)
-        if kind == "bytearray":
-            return bytearray(_bytes(inner))
+        marked = _MARKED.get(kind)
+        if marked is not None:
+            return marked(self, value, place, depth)
         reader = _TYPED.get(kind)
         if reader is None:
             raise ValueError(f"{kind!r:.40} is no type")
-        return reader(self, inner, {"x-type": kind}, place, depth)
+        return reader(self, value["value"], {"x-type": kind}, place, depth)
 
     def _blob(self, value: dict[str, Any], schema: Schema, place: str, depth: int) -> BlobReference:
         digest = value["$blob"]
@@ -218,40 +200,83 @@ class _Reader:
             size = self._blob_size(digest)
         if type(size) is not int or not 0 <= size < 2**63:
             raise ValueError("the size of the blob in bytes is needed beside its digest")
-        kinds = {branch.get("x-type") for branch in schema.get("anyOf", [schema])}
-        kind = value.get("what") or next((_BLOB_KINDS[known] for known in kinds if known in _BLOB_KINDS), "bytes")
+        hinted = [_BLOB_KINDS.get(branch.get("x-type"), "") for branch in schema.get("anyOf", [schema])]
+        kind = value.get("what") or next(filter(None, hinted), "bytes")
+        what = [kind]
         if kind == "file":
-            return BlobReference(digest, size, ["file", str(value.get("name", "file"))])
-        if kind == "array":
-            header = [value["dtype"], value["shape"]]
-            if check_header(header)[2] != size:
-                raise ValueError("the blob's size is not that of the array")
-            return BlobReference(digest, size, ["array", *header])
-        if kind not in ("bytes", "bytearray", "str"):
-            raise ValueError(f"a blob cannot be {kind!r:.40}")
-        return BlobReference(digest, size, [kind])
+            what.append(value.get("name", "file"))
+        elif kind == "array":
+            what += [value["dtype"], value["shape"]]
+        reference = BlobReference(digest, size, what)
+        reference.check()
+        return reference
 
 
 _BLOB_KINDS: Final = {"bytes": "bytes", "str": "str", "path": "file", "array": "array"}
 _TEXTUAL: Final = {"str", "bytes", "date", "datetime", "time", "timedelta", "decimal", "uuid", "path"}
 
 
-def _marked_array(value: dict[str, Any]) -> RawArray:
+def _marked_record(reader: _Reader, value: dict[str, Any], place: str, depth: int) -> Any:
+    kind = "namedtuple" if value["$type"] == "namedtuple" else "dataclass"
+    schema = {"x-type": "record", "x-kind": kind, "title": str(value["title"])}
+    return reader._record(value["value"], schema, place, depth)
+
+
+def _marked_dict(reader: _Reader, value: dict[str, Any], place: str, depth: int) -> dict[Any, Any]:
+    pairs = [reader._items([key, item], _ANY, place, depth) for key, item in value["value"]]
+    return {key: item for key, item in pairs}  # noqa: C416  # the pairs are lists
+
+
+def _marked_enum(reader: _Reader, value: dict[str, Any], place: str, depth: int) -> EnumValue:
+    return EnumValue(str(value["title"]), str(value["name"]), reader.read(value["value"], _ANY, place, depth + 1))
+
+
+def _marked_array(reader: _Reader, value: dict[str, Any], place: str, depth: int) -> RawArray:
     dtype = value["dtype"]
     scalar = value["$type"] == "scalar"
     if scalar and dtype in ("U", "S"):
         return RawArray(dtype, (), value["value"].encode() if dtype == "U" else _bytes(value["value"]), scalar=True)
+    shape = value.get("shape")
     if "data" in value:
         items = _bytes(value["data"])
-        dtype, lengths, size = check_header([dtype, value["shape"]])
+        dtype, lengths, size = check_header([dtype, shape])
         if size != len(items):
             raise ValueError("the data is not as long as the shape says")
-        return RawArray(dtype, lengths, items, scalar)
-    shape = value.get("shape")
-    made = from_lists(value["value"], dtype, None if shape is None else tuple(shape))
+        made = RawArray(dtype, lengths, items, scalar)
+    else:
+        made = from_lists(value["value"], dtype, None if shape is None else tuple(shape))
     if scalar and made.shape:
         raise ValueError("a scalar has no shape")
-    return RawArray(made.dtype, made.shape, made.items, scalar)
+    return dataclasses.replace(made, scalar=scalar)
+
+
+def _marked_moment(reader: _Reader, value: dict[str, Any], place: str, depth: int) -> datetime | time:
+    kind = datetime if value["$type"] == "datetime" else time
+    moment = kind.fromisoformat(value["value"])
+    zone, fold = value.get("zone"), 1 if value.get("fold") else 0
+    if zone is None:
+        return moment.replace(fold=fold)
+    return moment.replace(tzinfo=times.zone_of(zone, moment.utcoffset()), fold=fold)
+
+
+def _marked_range(reader: _Reader, value: dict[str, Any], place: str, depth: int) -> range:
+    start, stop, step = map(read_int, value["value"])
+    return range(start, stop, step)
+
+
+_MARKED: Final[dict[str, Callable[[_Reader, dict[str, Any], str, int], Any]]] = {
+    "record": _marked_record,
+    "namedtuple": _marked_record,
+    "dict": _marked_dict,
+    "enum": _marked_enum,
+    "array": _marked_array,
+    "scalar": _marked_array,
+    "datetime": _marked_moment,
+    "time": _marked_moment,
+    "range": _marked_range,
+    "path": lambda reader, value, place, depth: FileContent(str(value.get("name", "file")), _bytes(value["value"])),
+    "bytearray": lambda reader, value, place, depth: bytearray(_bytes(value["value"])),
+}
 
 
 def _is_number_text(value: Any) -> bool:

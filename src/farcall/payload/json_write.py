@@ -12,6 +12,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -89,6 +90,16 @@ def _text_of(kind: str, text: Callable[[Any], str]) -> _Show:
     return show
 
 
+def _moment(kind: str) -> _Show:
+    def show(value: datetime | time, schema: Schema | None) -> Any:
+        if _branch(schema, kind):
+            return value.isoformat()
+        more: dict[str, Any] = {} if type(value.tzinfo) is not ZoneInfo else {"zone": value.tzinfo.key}
+        return _marked(kind, value.isoformat(), **more, **({"fold": 1} if value.fold else {}))
+
+    return show
+
+
 def _base64(data: bytes | bytearray | memoryview) -> str:
     return b64encode(data).decode()
 
@@ -149,8 +160,8 @@ def _record_tuple(value: RecordTuple, schema: Schema | None) -> Any:
 
 def _enum(value: EnumValue, schema: Schema | None) -> Any:
     if _branch(schema, "enum", title=value.title):
-        return _show(value.shown, None)
-    return _marked("enum", _show(value.value, None), title=value.title, name=value.name, by_name=value.by_name)
+        return _show(value.value, None)
+    return _marked("enum", _show(value.value, None), title=value.title, name=value.name)
 
 
 def _range(value: range, schema: Schema | None) -> Any:
@@ -209,8 +220,8 @@ _SHOW: Final[dict[type, _Show]] = {
     frozenset: _set("frozenset"),
     dict: _dict,
     date: _text_of("date", date.isoformat),
-    datetime: _text_of("datetime", datetime.isoformat),
-    time: _text_of("time", time.isoformat),
+    datetime: _moment("datetime"),
+    time: _moment("time"),
     timedelta: _text_of("timedelta", msgspec.to_builtins),
     Decimal: _text_of("decimal", str),
     UUID: _text_of("uuid", str),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -71,24 +71,17 @@ def _parts(body: Any) -> tuple[str, tzinfo | None, int]:
     if offset is not None and type(offset) is not int:
         raise MalformedPayload("an offset is an integer")
     if key is None:
-        return text, _fixed(offset), fold
+        return text, None if offset is None else timezone(timedelta(microseconds=offset)), fold
+    return text, zone_of(key, None if offset is None else timedelta(microseconds=offset)), fold
+
+
+def zone_of(key: object, offset: timedelta | None) -> tzinfo:
+    """The zone of that key, or where it is not known the offset, which names the same instant; raises MalformedPayload."""
     if not isinstance(key, str) or _ZONE_KEY.fullmatch(key) is None:
         raise MalformedPayload("the key of a time zone is malformed")
-    return text, _zone(key, offset), fold
-
-
-def _fixed(offset: int | None) -> tzinfo | None:
-    if offset is None:
-        return None
-    return UTC if offset == 0 else timezone(timedelta(microseconds=offset))
-
-
-def _zone(key: str, offset: int | None) -> tzinfo:
     try:
         return ZoneInfo(key)
     except (OSError, ValueError, KeyError, ImportError):
-        # This machine does not know the zone: the offset names the same instant.
-        fixed = _fixed(offset)
-        if fixed is None:
+        if offset is None:
             raise MalformedPayload(f"the time zone {key} is not known here") from None
-        return fixed
+        return timezone(offset)

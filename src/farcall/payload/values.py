@@ -156,20 +156,11 @@ class FileContent:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class EnumValue:
-    """A member of an enum whose class is not at hand; `decode` without a type gives the plain `value` instead.
-
-    `by_name`: JSON shows the name, since not all values of the enum are text or integers.
-    """
+    """A member of an enum whose class is not at hand; `decode` without a type gives the plain `value` instead."""
 
     title: str
     name: str
     value: Any
-    by_name: bool = False
-
-    @property
-    def shown(self) -> Any:
-        """What stands for the member in JSON."""
-        return self.name if self.by_name else self.value
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -29,8 +29,8 @@ def plain(data: bytes | memoryview) -> Any:
     """The payload as JSON would have it, to be validated: objects have text keys, NaN and huge integers stay numbers.
 
     Complex numbers are [re, im]; dates, times, spans (ISO 8601), decimals and UUIDs are text; bytes are base64; sets
-    and tuples are lists; records and named tuples are objects; enum members are their values (names, if not all values
-    are text or integers); a file is its name. Arrays become an ArrayView, blobs a BlobView. Raises MalformedPayload.
+    and tuples are lists; records and named tuples are objects; enum members are their values; a file is its name.
+    Arrays become an ArrayView, blobs a BlobView. Raises MalformedPayload.
     """
     return _guarded(data, _plain)
 
@@ -129,11 +129,6 @@ def _key(key: Any) -> str:
     return key if isinstance(key, str) else msgspec.json.encode(key, enc_hook=repr).decode()
 
 
-def _enum(body: memoryview) -> Any:
-    _, name, value, by_name = _list(body, "an enum", 4)
-    return name if by_name is True else value
-
-
 def _record(body: memoryview) -> dict[str, Any]:
     title, fields = _list(body, "a record", 2)
     if not isinstance(title, str) or type(fields) is not dict:
@@ -214,7 +209,7 @@ _VIEWS: Final[dict[int, _View]] = {
     Code.TIMEDELTA: _text_of(Code.TIMEDELTA, msgspec.to_builtins),
     Code.DECIMAL: _text_of(Code.DECIMAL, str),
     Code.UUID: _text_of(Code.UUID, str),
-    Code.ENUM: _enum,
+    Code.ENUM: lambda body: _list(body, "an enum", 3)[2],
     Code.RECORD: _record,
     Code.NAMED_TUPLE: _named_tuple,
     Code.RANGE: _range,

@@ -135,7 +135,9 @@ NUMPY_SCALARS = st.one_of(
     st.binary(max_size=9).map(np.bytes_),
 )
 HASHABLE = st.recursive(
-    HASHABLE_SCALARS, lambda inner: st.lists(inner, max_size=4).map(tuple) | st.frozensets(inner, max_size=4), max_leaves=8
+    HASHABLE_SCALARS,
+    lambda inner: st.lists(inner, max_size=4).map(tuple) | st.frozensets(inner, max_size=4),
+    max_leaves=8,
 )
 
 DTYPES = st.one_of(

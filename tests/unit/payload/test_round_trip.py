@@ -7,7 +7,7 @@ import typing
 import zoneinfo
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Optional
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
@@ -56,7 +56,7 @@ def test_every_value_comes_back_when_its_leaves_travel_as_blobs(value):
         (Colour.RED, Colour | str),
         (Colour.RED, str | Colour),
         ("red", str | Colour),
-        (None, Optional[Colour]),
+        (None, Colour | None),
         (TRACK, Track),
         ([TRACK], list[Track]),
         ({"a": TRACK}, dict[str, Track]),
