@@ -30,9 +30,9 @@ def arguments_of_json(
     try:
         return payload.from_json(bound, schema, where="args", blob_size=blob_sizes.__getitem__)
     except WrongType as error:
-        raise Refused(
-            "invalid_arguments", f"{name}: {error}", f"See farcall show {name}.", [(error.place, str(error).removeprefix(f"{error.place}: "))]
-        ) from None
+        reason = str(error).removeprefix(f"{error.place}: ")
+        hint = f"See farcall show {name}."
+        raise Refused("invalid_arguments", f"{name}: {error}", hint, [(error.place, reason)]) from None
 
 
 def arguments_of_msgpack(name: str, interface: Interface, args: msgspec.Raw) -> bytes:

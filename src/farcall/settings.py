@@ -1,0 +1,204 @@
+"""Frozen settings of hub and worker, from defaults, a TOML file, the environment and the command line, in that order.
+
+Nothing is read at import. ``docs/reference/settings.md`` is made from the fields below.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+Seconds = Annotated[float, Meta(ge=0)]
+Positive = Annotated[float, Meta(gt=0)]
+Bytes = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=1)]
+
+MIB = 1024 * 1024
+TABLES = ("hub", "worker")
+
+
+class SettingsError(ValueError):
+    """A setting is unknown or wrong; the message is one sentence that names it, and where it was found."""
+
+
+class HubSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The hub. Environment: FARCALL_HUB_ and the name in capitals; TOML: table `hub`."""
+
+    data: Annotated[str, Meta(description="Directory of everything that the hub keeps.")] = ""
+    host: Annotated[str, Meta(description="Address to listen on; :: or 0.0.0.0 for all.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 picks a free one.")] = 8750
+
+    heartbeat_seconds: Annotated[Positive, Meta(description="How often workers give a sign of life.")] = 2.0
+    lease_seconds: Annotated[Positive, Meta(description="How long a worker's attempts hold without one.")] = 10.0
+    lease_margin_seconds: Annotated[
+        Seconds,
+        Meta(description="After a lease has lapsed, how long until the hub counts on the attempt having stopped."),
+    ] = 2.0
+    resume_grace_seconds: Annotated[
+        Seconds, Meta(description="How long the attempts of a disconnected worker wait for it to come back.")
+    ] = 30.0
+    no_worker_grace_seconds: Annotated[
+        Seconds, Meta(description="How long calls wait for a function whose last worker has just gone.")
+    ] = 5.0
+    prefetch_seconds: Annotated[
+        Seconds, Meta(description="Work that is sent ahead to a worker, by the measured time of its function.")
+    ] = 0.005
+    window_items: Annotated[Count, Meta(description="Invocations held in memory; the rest waits in the store.")] = (
+        65_536
+    )
+    window_bytes: Annotated[Bytes, Meta(description="Arguments held in memory.")] = 256 * MIB
+
+    linger_seconds: Annotated[
+        Seconds, Meta(description="How long a commit that nobody waits for may wait for company.")
+    ] = 0.002
+    inline_limit_bytes: Annotated[Bytes, Meta(description="Arguments or result in a frame; above, as a blob.")] = MIB
+    blob_limit_bytes: Annotated[Bytes, Meta(description="Largest blob.")] = 1024 * MIB
+    blob_pin_seconds: Annotated[
+        Positive, Meta(description="How long an upload is kept without an invocation that names it.")
+    ] = 3600.0
+    body_limit_bytes: Annotated[Bytes, Meta(description="Largest body of a REST request that is no blob.")] = 16 * MIB
+    default_wait_seconds: Annotated[
+        Seconds, Meta(description="How long a REST call waits for its result unless it says.")
+    ] = 30.0
+    wait_limit_seconds: Annotated[Seconds, Meta(description="The most that a REST call may ask to wait.")] = 300.0
+
+    retention_seconds: Annotated[
+        Positive, Meta(description="How long arguments and results are kept; records stay.")
+    ] = 30 * 86_400.0
+    resume_window_seconds: Annotated[
+        Positive, Meta(description="The oldest id that may still be submitted; above: outcome unknown.")
+    ] = 86_400.0
+    housekeeping_seconds: Annotated[Positive, Meta(description="Pause between rounds of collection.")] = 300.0
+
+    def __post_init__(self) -> None:
+        if self.lease_seconds < 2 * self.heartbeat_seconds:
+            raise ValueError("`lease_seconds` must be at least twice `heartbeat_seconds`")
+
+
+class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The worker. Environment: FARCALL_WORKER_ and the name in capitals; TOML: table `worker`."""
+
+    name: Annotated[str, Meta(max_length=200, description="Name of the worker; empty: the machine's.")] = ""
+    slots: Annotated[int, Meta(ge=0, le=4096, description="Calls at once; 0: one per core.")] = 0
+    credit_per_slot: Annotated[Count, Meta(description="Attempts taken ahead per slot, at most.")] = 512
+    kill_grace_seconds: Annotated[
+        Seconds, Meta(description="Between the interrupt of a cancelled call and its kill.")
+    ] = 2.0
+    drain_seconds: Annotated[Seconds, Meta(description="How long a stopping worker lets running calls finish.")] = 30.0
+    connect_patience_seconds: Annotated[
+        Seconds, Meta(description="How long the first connection may fail before the worker gives up.")
+    ] = 0.0
+    blob_limit_bytes: Annotated[Bytes, Meta(description="Largest blob that is fetched or sent.")] = 1024 * MIB
+    blob_cache_limit_bytes: Annotated[Bytes, Meta(description="Blobs kept on this machine.")] = 4096 * MIB
+
+
+Settings = TypeVar("Settings", HubSettings, WorkerSettings)
+
+PREFIXES: dict[type[HubSettings | WorkerSettings], str] = {
+    HubSettings: "FARCALL_HUB_",
+    WorkerSettings: "FARCALL_WORKER_",
+}
+
+
+def load_hub(
+    config: Path | None = None, *, environ: Mapping[str, str] | None = None, **overrides: object
+) -> HubSettings:
+    """Settings of the hub; `overrides` that are None do not count. Raises SettingsError."""
+    if not overrides.get("data"):
+        overrides["data"] = None
+    settings = load(HubSettings, "hub", config, environ, overrides)
+    return settings if settings.data else msgspec.structs.replace(settings, data=str(default_data_directory()))
+
+
+def load_worker(
+    config: Path | None = None, *, environ: Mapping[str, str] | None = None, **overrides: object
+) -> WorkerSettings:
+    """Settings of a worker; `overrides` that are None do not count. Raises SettingsError."""
+    return load(WorkerSettings, "worker", config, environ, overrides)
+
+
+def default_data_directory() -> Path:
+    """Where a hub keeps what it has if nobody says."""
+    import platformdirs
+
+    return platformdirs.user_data_path("farcall", appauthor=False) / "hub"
+
+
+def load(
+    kind: type[Settings],
+    table: str,
+    config: Path | None,
+    environ: Mapping[str, str] | None,
+    overrides: Mapping[str, object],
+) -> Settings:
+    """Defaults, then `table` of the TOML file, then the environment, then `overrides`. Raises SettingsError."""
+    values: dict[str, Any] = {}
+    for name, value in (_from_file(config, table) if config is not None else {}).items():
+        values[name] = _checked(kind, name, value, f"{config}, table [{table}]", strict=True)
+    for variable, name, text in _from_environment(kind, os.environ if environ is None else environ):
+        values[name] = _checked(kind, name, text, f"the environment variable {variable}", strict=False)
+    for name, value in overrides.items():
+        if value is not None:
+            given = str(value) if isinstance(value, Path) else value
+            values[name] = _checked(kind, name, given, "the command line", strict=True)
+    try:
+        return kind(**values)
+    except ValueError as error:
+        raise SettingsError(f"The settings of the {table} contradict each other: {error}.") from None
+
+
+def _from_file(path: Path, table: str) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is no TOML: {error}.") from None
+    for name in document:
+        if name not in TABLES:
+            raise SettingsError(f"{path} has an unknown table [{name}]; there are {_listed(TABLES)}.")
+    found = document.get(table, {})
+    if not isinstance(found, dict):
+        raise SettingsError(f"{path}: {table} is no table; write [{table}].")
+    return found
+
+
+def _from_environment(kind: type[Settings], environ: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """(variable, name of the setting, text) of every variable with the kind's prefix."""
+    prefix = PREFIXES[kind]
+    found = []
+    for variable, text in sorted(environ.items()):
+        if variable.startswith(prefix):
+            name = variable.removeprefix(prefix).lower()
+            if name not in kind.__struct_fields__:
+                raise _unknown(kind, name, "the environment", lambda known: prefix + known.upper(), variable)
+            found.append((variable, name, text))
+    return found
+
+
+def _checked(kind: type[Settings], name: str, value: object, place: str, *, strict: bool) -> Any:
+    for field in msgspec.structs.fields(kind):
+        if field.name == name:
+            try:
+                return msgspec.convert(value, field.type, strict=strict)
+            except msgspec.ValidationError as error:
+                reason = str(error)
+                raise SettingsError(f"{name} in {place} is wrong: {reason[:1].lower()}{reason[1:]}.") from None
+    raise _unknown(kind, name, place, str, name)
+
+
+def _unknown(kind: type[Settings], name: str, place: str, spell: Any, given: str) -> SettingsError:
+    near = difflib.get_close_matches(name, kind.__struct_fields__, n=1)
+    hint = f"; did you mean {spell(near[0])}?" if near else "; see docs/reference/settings.md."
+    return SettingsError(f"There is no setting {given} (in {place}){hint}")
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return " and ".join(f"[{name}]" for name in names)
