@@ -76,7 +76,7 @@ def _parts(body: Any) -> tuple[str, tzinfo | None, int]:
 
 
 def zone_of(key: object, offset: timedelta | None) -> tzinfo:
-    """The zone of that key, or where it is not known the offset, which names the same instant; raises MalformedPayload."""
+    """The zone of that key, or, where it is not known, the offset: the same instant. Raises MalformedPayload."""
     if not isinstance(key, str) or _ZONE_KEY.fullmatch(key) is None:
         raise MalformedPayload("the key of a time zone is malformed")
     try:
