@@ -246,6 +246,10 @@ class MemoryStore:
     async def leased(self) -> list[Queued]:
         return [_queued(record) for record in self._records.values() if record.state is InvocationState.RUNNING]
 
+    async def queued(self, ids: Sequence[bytes]) -> list[Queued]:
+        records = (self._records.get(identifier) for identifier in ids)
+        return [_queued(record) for record in records if record is not None and not record.state.final]
+
     async def settlements(self, ids: Sequence[bytes], caller: int) -> tuple[list[Settlement], list[bytes], list[bytes]]:
         ended: list[Settlement] = []
         going_on: list[bytes] = []

@@ -84,6 +84,10 @@ class Statements:
     def __getitem__(self, name: str) -> str:
         return self._named[name]
 
+    def names(self) -> list[str]:
+        """What can be asked for."""
+        return list(self._named)
+
 
 class Speaker:
     """A connection and what may be said over it, by name."""

@@ -1,6 +1,26 @@
 -- Statements of the hot path and of everything else about invocations.
 -- ROWS stands for as many parenthesised groups of placeholders as there are items: one statement, and so one release of
--- the interpreter lock, for a whole batch.
+-- the interpreter lock, for a whole batch. {name} stands for the statement of that name.
+
+-- name: queued_rows
+-- One row, and so one step, for them all.
+json_group_array(json_array(
+    seq, hex(id), version, caller, hex(arguments), hex(request_digest), created_at, priority, timeout_seconds,
+    expires_at, waits_for_worker, tries_left, json(coalesce(blobs, '[]')), coalesce(idempotency_key, ''),
+    attempt, fence, worker, cancel_requested_at IS NOT NULL, arguments IS NULL, state
+) ORDER BY seq)
+
+-- name: invocation_rows
+SELECT
+    invocations.seq, invocations.id, functions.name, invocations.version, versions.number, invocations.caller,
+    callers.handle, functions.owner, invocations.state, invocations.created_at, invocations.started_at,
+    invocations.finished_at, invocations.run_seconds, invocations.attempt, invocations.tries_left,
+    invocations.worker, invocations.priority, invocations.cancel_requested_at, invocations.arguments,
+    invocations.result, invocations.failure, invocations.timeout_seconds, invocations.expires_at
+FROM invocations
+JOIN versions ON versions.key = invocations.version
+JOIN functions ON functions.key = versions.function
+JOIN accounts AS callers ON callers.key = invocations.caller
 
 -- name: insert_invocations
 INSERT OR IGNORE INTO invocations (
@@ -49,12 +69,7 @@ UPDATE invocations SET cancel_requested_at = ?2 WHERE seq = ?1
 INSERT INTO notes (invocation, at, what, detail) VALUES ROWS
 
 -- name: claim
--- One row, and so one step, for the whole claim.
-SELECT json_group_array(json_array(
-    seq, hex(id), version, caller, hex(arguments), hex(request_digest), created_at, priority, timeout_seconds,
-    expires_at, waits_for_worker, tries_left, json(coalesce(blobs, '[]')), coalesce(idempotency_key, ''),
-    attempt, fence, worker, cancel_requested_at IS NOT NULL, arguments IS NULL, state
-) ORDER BY seq)
+SELECT {queued_rows}
 FROM (
     SELECT * FROM invocations
     WHERE state = 1 AND version = ?1 AND priority = ?2 AND caller = ?3 AND seq > ?4
@@ -62,12 +77,11 @@ FROM (
 )
 
 -- name: leased
-SELECT json_group_array(json_array(
-    seq, hex(id), version, caller, hex(arguments), hex(request_digest), created_at, priority, timeout_seconds,
-    expires_at, waits_for_worker, tries_left, json(coalesce(blobs, '[]')), coalesce(idempotency_key, ''),
-    attempt, fence, worker, cancel_requested_at IS NOT NULL, arguments IS NULL, state
-) ORDER BY seq)
+SELECT {queued_rows}
 FROM invocations WHERE state = 2
+
+-- name: queued
+SELECT {queued_rows} FROM invocations WHERE state < 3 AND id IN (SELECT unhex(value) FROM json_each(?1))
 
 -- name: lanes
 SELECT version, priority, caller, count(*) FROM invocations WHERE state = 1 GROUP BY version, priority, caller
@@ -82,30 +96,12 @@ JOIN invocations ON invocations.id = unhex(item.value)
 WHERE invocations.caller = ?2
 
 -- name: invocation
-SELECT
-    invocations.seq, invocations.id, functions.name, invocations.version, versions.number, invocations.caller,
-    callers.handle, functions.owner, invocations.state, invocations.created_at, invocations.started_at,
-    invocations.finished_at, invocations.run_seconds, invocations.attempt, invocations.tries_left,
-    invocations.worker, invocations.priority, invocations.cancel_requested_at, invocations.arguments,
-    invocations.result, invocations.failure, invocations.timeout_seconds, invocations.expires_at
-FROM invocations
-JOIN versions ON versions.key = invocations.version
-JOIN functions ON functions.key = versions.function
-JOIN accounts AS callers ON callers.key = invocations.caller
+{invocation_rows}
 WHERE invocations.id = ?1
 
 -- name: invocations_in
 -- Rows of ?1, a JSON array of seq; newest first.
-SELECT
-    invocations.seq, invocations.id, functions.name, invocations.version, versions.number, invocations.caller,
-    callers.handle, functions.owner, invocations.state, invocations.created_at, invocations.started_at,
-    invocations.finished_at, invocations.run_seconds, invocations.attempt, invocations.tries_left,
-    invocations.worker, invocations.priority, invocations.cancel_requested_at, invocations.arguments,
-    invocations.result, invocations.failure, invocations.timeout_seconds, invocations.expires_at
-FROM invocations
-JOIN versions ON versions.key = invocations.version
-JOIN functions ON functions.key = versions.function
-JOIN accounts AS callers ON callers.key = invocations.caller
+{invocation_rows}
 WHERE invocations.seq IN (SELECT value FROM json_each(?1))
 ORDER BY invocations.seq DESC
 

@@ -1,0 +1,128 @@
+"""Opening a data directory: locks, schema versions, and what is said when it cannot be used."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+import pytest
+
+from farcall.hub.ports import CreateAccount, StoreFailed, StoreUnusable
+from farcall.stores.sqlite import SqliteStore
+from farcall.stores.sqlite.schema import migrations
+
+HOLDER = """
+import sys
+from pathlib import Path
+from farcall.stores.sqlite.lock import DirectoryLock
+DirectoryLock(Path(sys.argv[1])).acquire()
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def at_once(call: Callable[[], None]) -> None:
+    call()
+
+
+async def test_a_directory_in_use_is_refused_and_the_holder_is_named(tmp_path: Path) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdin is not None
+        assert holder.stdout.readline() == b"locked\n"
+        with pytest.raises(StoreUnusable, match=rf"in use by another hub \(the process {holder.pid}\); stop that one"):
+            SqliteStore(tmp_path).open(at_once)
+        holder.stdin.close()
+        holder.wait()
+    store = SqliteStore(tmp_path)
+    store.open(at_once)
+    await store.close()
+
+
+async def test_the_lock_ends_with_the_process_however_it_ends(tmp_path: Path) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        holder.kill()
+        holder.wait()
+        store = SqliteStore(tmp_path)
+        store.open(at_once)
+        await store.close()
+
+
+async def test_a_closed_store_can_be_opened_again_and_kept_what_it_had(tmp_path: Path) -> None:
+    loop = asyncio.get_running_loop()
+    for count in range(1, 4):
+        store = SqliteStore(tmp_path / "not" / "there" / "yet")
+        store.open(loop.call_soon_threadsafe)
+        await store.do(CreateAccount(f"user{count}", "", False, 1.0))
+        assert len(await store.accounts()) == count
+        await store.close()
+        await store.close()
+
+
+async def test_a_directory_that_cannot_be_written_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StoreUnusable, match=r"is not writable .*; choose another one"):
+        SqliteStore(tmp_path / "file" / "data").open(at_once)
+
+
+async def test_a_schema_from_the_future_is_refused_and_left_alone(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    store.open(at_once)
+    await store.close()
+    with apsw.Connection(str(store.path)) as connection:
+        connection.execute("PRAGMA user_version = 999")
+    connection.close()
+    with pytest.raises(StoreUnusable, match="written by a newer farcall"):
+        store.open(at_once)
+    connection = apsw.Connection(str(store.path))
+    assert connection.pragma("user_version") == 999
+    connection.close()
+
+
+async def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    connection = apsw.Connection(str(store.path))
+    connection.execute("PRAGMA application_id = 7; CREATE TABLE theirs (x)")
+    connection.close()
+    with pytest.raises(StoreUnusable, match="database of another program"):
+        store.open(at_once)
+
+
+async def test_a_file_that_is_no_database_is_refused_and_the_lock_is_given_back(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    store.path.write_bytes(b"this is no database, but it is long enough to look like a file" * 100)
+    for _ in range(2):
+        with pytest.raises(StoreUnusable, match="cannot be used"):
+            store.open(at_once)
+
+
+def test_migrations_are_numbered_without_gaps() -> None:
+    assert [number for number, _ in migrations()] == list(range(1, len(migrations()) + 1))
+
+
+async def test_a_store_that_is_not_open_answers_that_it_failed(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    store.open(asyncio.get_running_loop().call_soon_threadsafe)
+    await store.close()
+    with pytest.raises(StoreFailed, match="closed"):
+        await store.do(CreateAccount("a", "", False, 1.0))
+    with pytest.raises(StoreFailed, match="closed"):
+        await store.accounts()
+    store.write(CreateAccount("a", "", False, 1.0))
