@@ -101,14 +101,14 @@ class Core:
     handlers: ClassVar[dict[type, Handler]] = HANDLERS
 
     def __init__(self, epoch: int, limits: Limits, random: Random) -> None:
-        self._state = State(epoch, limits, random)
+        self.state = State(epoch, limits, random)
 
     def handle(self, event: Event, now: Now) -> list[Effect]:
         """What this event causes, in the order in which it must be carried out.
 
         Raises ImpossibleTransition for a defect of ours, KeyError for a version that was never published to the core.
         """
-        state = self._state
+        state = self.state
         state.timers.fire(state, now)
         self.handlers[type(event)](state, event, now)
         pump.pump(state, now)
@@ -121,30 +121,30 @@ class Core:
 
     def _is_alive(self, subject: Any) -> bool:
         entry = subject[0] if isinstance(subject, tuple) else subject
-        return not isinstance(entry, Entry) or self._state.entries.get(entry.invocation.id) is entry
+        return not isinstance(entry, Entry) or self.state.entries.get(entry.invocation.id) is entry
 
     # -- what may be asked ---------------------------------------------------------------------------------------------
 
     def explain(self, identifier: bytes, now: Now) -> list[Reason]:
         """Why it is where it is, as a timeline; empty if it is not in the window (ended, or in the store only)."""
-        return explain.explain(self._state, identifier, now)
+        return explain.explain(self.state, identifier, now)
 
     def status(self, identifier: bytes) -> InvocationState | None:
         """None: not in the window."""
-        return explain.status(self._state, identifier)
+        return explain.status(self.state, identifier)
 
     def queue_position(self, identifier: bytes) -> int | None:
         """About how many are taken before it; None: it does not wait in the window."""
-        return explain.queue_position(self._state, identifier)
+        return explain.queue_position(self.state, identifier)
 
     def invocation(self, identifier: bytes) -> NewInvocation | None:
         """What was submitted under this id; None: not in the window."""
-        entry = self._state.entries.get(identifier)
+        entry = self.state.entries.get(identifier)
         return entry.invocation if entry is not None else None
 
     def attempt(self, identifier: bytes) -> tuple[str, int] | None:
         """Boot and fence of its current attempt; None if none is open."""
-        entry = self._state.entries.get(identifier)
+        entry = self.state.entries.get(identifier)
         if entry is None or entry.attempt is None or entry.worker is None:
             return None
         return entry.worker.boot, entry.fence
@@ -153,7 +153,7 @@ class Core:
         """Whether a worker of this account holds an attempt whose arguments refer to the blob."""
         return any(
             digest in entry.invocation.blobs
-            for worker in self._state.workers.values()
+            for worker in self.state.workers.values()
             if worker.account == account
             for entry in worker.open.values()
         )
@@ -162,7 +162,7 @@ class Core:
         """Versions of which this caller has something waiting or running."""
         return [
             version.id
-            for version in self._state.versions.values()
+            for version in self.state.versions.values()
             if any(caller in level.lanes for level in version.levels.values())
         ]
 
@@ -177,29 +177,29 @@ class Core:
                 max(0.0, worker.backlog),
                 tuple(worker.versions),
             )
-            for worker in self._state.workers.values()
+            for worker in self.state.workers.values()
         ]
 
     def version_load(self, version: int) -> VersionLoad | None:
         """None: the core has never heard of it."""
-        record = self._state.versions.get(version)
+        record = self.state.versions.get(version)
         if record is None:
             return None
         waiting = sum(lanes.waiting(lane) for level in record.levels.values() for lane in level.lanes.values())
         return VersionLoad(version, waiting + len(record.backing_off), record.running, record.ready)
 
     def knows_version(self, version: int) -> bool:
-        return version in self._state.versions
+        return version in self.state.versions
 
     @property
     def recovering(self) -> bool:
         """Whether workers from before the restart are still waited for."""
-        return self._state.recovering
+        return self.state.recovering
 
     @property
     def store_down(self) -> bool:
-        return self._state.store_down
+        return self.state.store_down
 
     def __len__(self) -> int:
         """Invocations in the window."""
-        return len(self._state.entries)
+        return len(self.state.entries)

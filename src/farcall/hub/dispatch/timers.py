@@ -10,6 +10,8 @@ from farcall.hub.dispatch.events import Now
 
 Action = Callable[[Any, Any, Now], None]  # (state, subject, now)
 
+LATE_SECONDS = 0.001  # nothing is said anew for less
+
 
 class Timers:
     """Two heaps: monotonic ones, and wall ones for durable deadlines."""
@@ -55,7 +57,7 @@ class Timers:
         if wake is None:
             return None
         said = self._wake
-        if said is not None and said > now.mono and said <= wake:
+        if said is not None and said > now.mono and said <= wake + LATE_SECONDS:
             return None
         self._wake = wake
         return wake

@@ -34,7 +34,9 @@ class Hub:
         self.core = core
         self.alive = True
         self.links: dict[str, Link] = {}
+        self.started = False
         self.failed = False
+        self.heard_of: set[bytes] = set()  # from callers, and from workers that came back: no need to wait for others
         self._wake: float | None = None
         self._handlers: dict[type, Callable[[Any], None]] = {
             effects.CommitAccept: self._accept,
@@ -65,9 +67,11 @@ class Hub:
         presences = [row for row in immediately(records.presences()) if row.hub == HUB]
         lanes = [(tuple(lane), count) for lane, count in immediately(records.lanes())]
         leased = [reclaimed(row) for row in immediately(records.leased())]
+        self.heard_of.update(row.invocation.id for row in leased)
         served = sorted({version for row in presences for version in row.versions})
         boots = [row.boot for row in presences]
         until = self.world.clock.mono + grace_seconds
+        self.started = True
         self.feed(events.Recovered(lanes, leased, boots, served, until))
         for caller, version in sorted(self.world.revoked):
             self.feed(events.AccessChanged(caller, [version]))
@@ -99,6 +103,7 @@ class Hub:
         for item in items:
             item.access_epoch = epoch
             item.created_at = self.world.clock.now().wall
+        self.heard_of.update(item.id for item in items)
         self.feed(events.Submitted(first.version, items, eager, acknowledge))
 
     def attach(self, ids: Sequence[bytes], caller: int) -> list[bytes]:
@@ -154,6 +159,7 @@ class Hub:
             resumes = [
                 events.Resumed(key, fence, reclaimed(queued[key]) if key in queued else None) for key, fence in resume
             ]
+            self.heard_of.update(identifier for identifier, _ in resume)
             self.links[link.boot] = link
             link.to_worker("welcome", sent)
             self.feed(events.WorkerJoined(link.boot, 1, worker.slots, worker.credit, worker.resources, resumes))
@@ -224,7 +230,9 @@ class Hub:
                 return
             fine = (ports.Outcome.OK, ports.Outcome.DUPLICATE)
             good = [item.id for item, outcome in zip(items, outcomes, strict=True) if outcome in fine]
-            stale = [(item.id, item.fence) for item, outcome in zip(items, outcomes, strict=True) if outcome not in fine]
+            stale = [
+                (item.id, item.fence) for item, outcome in zip(items, outcomes, strict=True) if outcome not in fine
+            ]
             if good:
                 self.feed(events.CompleteCommitted(good))
             if stale:
@@ -291,5 +299,3 @@ class Hub:
         if self.alive and self._wake == planned:
             self._wake = None
             self.feed(events.Tick())
-
-
