@@ -114,31 +114,39 @@ async def test_access_that_was_changed_in_a_failed_commit_has_not_changed(desk: 
     assert await desk.accept(desk.new()) == [OK]
 
 
-async def test_a_full_disk_is_called_that_and_is_survived(tmp_path: Path) -> None:
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MiB."""
     small = tmp_path / "small"
     small.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(small)], capture_output=True)
     if mounted.returncode:
         pytest.skip("cannot mount a small file system here")
-    try:
-        store = SqliteStore(small / "data", LIMITS)
-        store.open(asyncio.get_running_loop().call_soon_threadsafe)
-        desk = await Desk.set_up(store)
-        accepted: list[bytes] = []
-        ballast = small / "ballast"
-        ballast.write_bytes(bytes(400_000))
-        with pytest.raises(StoreFailed, match="the disk is full"):
-            while True:
-                item = desk.new(arguments=bytes(50_000))
-                await desk.accept(item)
-                accepted.append(item.id)
-        with pytest.raises(StoreFailed):
-            await store.do(FlagCancel([accepted[0]], 1.0))
-        ballast.unlink()
-        await works_again(desk)
-        [late] = await desk.accepted()
-        found = [row.id for row in (await store.invocations(InvocationFilter(limit=500))).items]
-        assert found == [late.id, *reversed(accepted)]
-        await store.close()
-    finally:
-        subprocess.run(["umount", str(small)], check=True)
+    yield small
+    subprocess.run(["umount", str(small)], check=True)
+
+
+async def test_a_full_disk_is_called_that_and_is_survived(small_disk: Path) -> None:
+    ballast = small_disk / "ballast"
+    store = SqliteStore(small_disk / "data", LIMITS)
+    store.open(asyncio.get_running_loop().call_soon_threadsafe)
+    desk = await Desk.set_up(store)
+    ballast.write_bytes(bytes(400_000))
+    accepted: list[bytes] = []
+
+    async def fill() -> None:
+        while True:
+            item = desk.new(arguments=bytes(50_000))
+            await desk.accept(item)
+            accepted.append(item.id)
+
+    with pytest.raises(StoreFailed, match="the disk is full"):
+        await fill()
+    with pytest.raises(StoreFailed):
+        await store.do(FlagCancel([accepted[0]], 1.0))
+    ballast.unlink()
+    await works_again(desk)
+    [late] = await desk.accepted()
+    found = [row.id for row in (await store.invocations(InvocationFilter(limit=500))).items]
+    assert found == [late.id, *reversed(accepted)]
+    await store.close()

@@ -30,15 +30,19 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+def holding(directory: Path) -> subprocess.Popen[bytes]:
+    """Another process that is about to lock the directory, and says so."""
+    return subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(directory)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+
+
 def at_once(call: Callable[[], None]) -> None:
     call()
 
 
 async def test_a_directory_in_use_is_refused_and_the_holder_is_named(tmp_path: Path) -> None:
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    with holder:
+    with holding(tmp_path) as holder:
         assert holder.stdout is not None
         assert holder.stdin is not None
         assert holder.stdout.readline() == b"locked\n"
@@ -52,10 +56,7 @@ async def test_a_directory_in_use_is_refused_and_the_holder_is_named(tmp_path: P
 
 
 async def test_the_lock_ends_with_the_process_however_it_ends(tmp_path: Path) -> None:
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    with holder:
+    with holding(tmp_path) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
         holder.kill()

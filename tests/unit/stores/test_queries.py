@@ -18,7 +18,8 @@ def test_every_statement_of_the_package_fits_the_schema() -> None:
     for _, text in migrations():
         connection.execute(text)
     statements = Statements()
-    names = [name for name in statements.names() if "ROWS" not in statements[name]]
+    fragments = {"queued_rows", "invocation_rows", "version_columns"}
+    names = [name for name in statements.names() if "ROWS" not in statements[name] and name not in fragments]
     assert len(names) > 40
     for name in names:
         apsw.ext.query_info(connection, statements[name])

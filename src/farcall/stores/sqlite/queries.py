@@ -10,6 +10,7 @@ from typing import Any
 import apsw
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_FRAGMENT = re.compile(r"\{(\w+)\}")
 _ROWS = "ROWS"
 # Statements for many rows are prepared in these sizes, so that a handful of them stay prepared.
 _SIZES = (256, 64, 16, 4, 1)
@@ -32,7 +33,11 @@ def load_statements() -> dict[str, str]:
             if name in statements:
                 raise ValueError(f"two statements are named {name}")
             statements[name] = statement
-    return statements
+    return {name: _filled(statement, statements) for name, statement in statements.items()}
+
+
+def _filled(statement: str, statements: dict[str, str]) -> str:
+    return _FRAGMENT.sub(lambda match: statements[match[1]], statement)
 
 
 class Bulk:

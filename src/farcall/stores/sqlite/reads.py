@@ -54,6 +54,10 @@ class Reads(Speaker):
     def leased(self) -> list[Queued]:
         return queued_rows(self.connection, self.statements, self.one("leased"))
 
+    def queued(self, ids: Sequence[bytes]) -> list[Queued]:
+        asked = _encode_json([identifier.hex() for identifier in ids]).decode()
+        return queued_rows(self.connection, self.statements, self.one("queued", asked))
+
     def settlements(self, ids: Sequence[bytes], caller: int) -> tuple[list[Settlement], list[bytes], list[bytes]]:
         ended: list[Settlement] = []
         going_on: list[bytes] = []

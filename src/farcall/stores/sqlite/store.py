@@ -130,6 +130,9 @@ class SqliteStore:
     async def leased(self) -> list[Queued]:
         return await self._ask().ask(lambda reads: reads.leased())
 
+    async def queued(self, ids: Sequence[bytes]) -> list[Queued]:
+        return await self._ask().ask(lambda reads: reads.queued(ids))
+
     async def settlements(self, ids: Sequence[bytes], caller: int) -> tuple[list[Settlement], list[bytes], list[bytes]]:
         return await self._ask().ask(lambda reads: reads.settlements(ids, caller))
 

@@ -93,6 +93,18 @@ class AttemptsContract(WithDesk):
         assert (queued.invocation.id, queued.fence, queued.attempts) == (second.id, 0, 1)
         assert queued.invocation.tries_left == 1
 
+    async def test_what_is_not_final_is_found_by_its_id(self, desk: Desk) -> None:
+        waiting, leased, finished, other = await desk.accepted(4)
+        assert await lease(desk, leased.id, 6, attempt=2) is OK
+        assert await desk.complete(desk.completion(finished, 5)) == [OK]
+        asked = [leased.id, desk.identifier(), finished.id, waiting.id, waiting.id]
+        rows = {row.invocation.id: row for row in await desk.store.queued(asked)}
+        assert set(rows) == {waiting.id, leased.id}
+        assert (rows[leased.id].fence, rows[leased.id].attempts, rows[leased.id].worker) == (6, 2, "boot-1")
+        assert (rows[waiting.id].fence, rows[waiting.id].invocation.arguments) == (0, waiting.arguments)
+        assert await desk.store.queued([]) == []
+        assert [row.invocation.id for row in await desk.store.queued([other.id])] == [other.id]
+
     async def test_leases_with_old_fences_or_of_finished_ones_are_stale(self, desk: Desk) -> None:
         item, finished = await desk.accepted(2)
         assert await desk.complete(desk.completion(finished, 5)) == [OK]

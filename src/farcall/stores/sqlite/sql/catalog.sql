@@ -84,10 +84,13 @@ INSERT INTO versions (function, number, digest, interface, implementation, docum
 SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7 FROM versions WHERE function = ?1
 RETURNING key
 
+-- name: version_columns
+versions.key, functions.key, functions.name, functions.owner, accounts.handle, versions.number, versions.digest,
+    versions.interface, versions.implementation, versions.document, versions.options, versions.created_at
+
 -- name: version_by_key
 SELECT
-    versions.key, functions.key, functions.name, functions.owner, accounts.handle, versions.number, versions.digest,
-    versions.interface, versions.implementation, versions.document, versions.options, versions.created_at,
+    {version_columns},
     versions.number = (SELECT max(number) FROM versions AS other WHERE other.function = versions.function)
 FROM versions
 JOIN functions ON functions.key = versions.function
@@ -97,8 +100,7 @@ WHERE versions.key = ?1
 -- name: versions_by_name
 -- Newest first; ?2 is a number, or NULL for all.
 SELECT
-    versions.key, functions.key, functions.name, functions.owner, accounts.handle, versions.number, versions.digest,
-    versions.interface, versions.implementation, versions.document, versions.options, versions.created_at,
+    {version_columns},
     versions.number = (SELECT max(number) FROM versions AS other WHERE other.function = versions.function)
 FROM functions
 JOIN versions ON versions.function = functions.key
@@ -109,8 +111,7 @@ ORDER BY versions.number DESC LIMIT ?3
 -- name: functions_page
 -- ?1 JSON array of roots ('' is everything), ?2 text, ?3 namespace or '', ?4 cursor (a name), ?5 limit
 SELECT
-    versions.key, functions.key, functions.name, functions.owner, accounts.handle, versions.number, versions.digest,
-    versions.interface, versions.implementation, versions.document, versions.options, versions.created_at, 1
+    {version_columns}, 1
 FROM functions
 JOIN versions ON versions.function = functions.key
     AND versions.number = (SELECT max(number) FROM versions AS other WHERE other.function = functions.key)
