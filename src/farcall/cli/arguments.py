@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,40 +12,86 @@ import click
 
 from farcall import payload
 from farcall.domain.interface import Interface
+from farcall.domain.parameters import ABSENT, Kind, Parameter
+
+_EXAMPLES: dict[str, Any] = {
+    "none": None,
+    "bool": False,
+    "int": 0,
+    "float": 0.0,
+    "complex": [0.0, 0.0],
+    "str": "",
+    "bytes": "",
+    "date": "2026-01-31",
+    "datetime": "2026-01-31T12:00:00+00:00",
+    "time": "12:00:00",
+    "timedelta": "PT60S",
+    "decimal": "0",
+    "uuid": "00000000-0000-0000-0000-000000000000",
+    "list": [],
+    "tuple": [],
+    "set": [],
+    "frozenset": [],
+    "array": [],
+    "dict": {},
+    "record": {},
+    "path": "",
+}
 
 
 def from_pairs(interface: Interface, pairs: Sequence[str]) -> dict[str, Any]:
     """KEY=VALUE, KEY:=JSON, KEY=@FILE as values by the interface; raises click.BadParameter."""
-    schemas = {parameter.name: parameter.schema for parameter in interface.parameters}
     given: dict[str, Any] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
         forced = key.endswith(":")
         key = key.removesuffix(":")
-        if not equals:
+        if not equals or not key:
             raise click.BadParameter(f"{pair!r} is not KEY=VALUE")
         if key in given:
             raise click.BadParameter(f"{key} is given twice")
-        given[key] = _value(key, text, schemas.get(key, {}), forced)
+        given[key] = _value(key, text, _schema_of(interface, key), forced)
     return given
 
 
+def _schema_of(interface: Interface, key: str) -> dict[str, Any]:
+    """What is known of an argument of this name; what the interface does not know, the call will refuse."""
+    for parameter in interface.parameters:
+        if parameter.name == key:
+            return parameter.bound_schema
+    for parameter in interface.parameters:
+        if parameter.kind is Kind.VAR_KEYWORD:
+            return parameter.schema
+    return {}
+
+
 def _value(key: str, text: str, schema: dict[str, Any], forced: bool) -> Any:
-    if text.startswith("@") and not forced:
+    if forced:
+        return _from_json_text(key, text, schema)
+    if text.startswith("@"):
         return _from_file(key, Path(text[1:]), schema)
-    if not forced and _takes_text(schema):
+    if schema.get("x-type") == "path":
+        return _from_file(key, Path(text), schema)
+    if _takes_text(schema):
         return _by_schema(key, text, schema)
+    try:
+        return _from_json_text(key, text, schema)
+    except click.BadParameter:
+        if schema.get("x-type", "any") == "any" and "anyOf" not in schema:
+            return text
+        if "x-unit" in schema:
+            return text  # such as 2 min: converted, or refused with its place, where the call is bound
+        raise
+
+
+def _from_json_text(key: str, text: str, schema: dict[str, Any]) -> Any:
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
-        if forced or not _is_open(schema):
-            raise click.BadParameter(f"{key}={text}: not JSON ({error.msg}); strings go in quotes there") from error
-        value = text
+        raise click.BadParameter(
+            f"{key}: {text!r:.80} is not JSON ({error.msg}); text inside it goes in quotes"
+        ) from error
     return _by_schema(key, value, schema)
-
-
-def _is_open(schema: dict[str, Any]) -> bool:
-    return schema.get("x-type", "any") == "any"
 
 
 def _takes_text(schema: dict[str, Any]) -> bool:
@@ -57,9 +103,9 @@ def _takes_text(schema: dict[str, Any]) -> bool:
 
 def _by_schema(key: str, value: Any, schema: dict[str, Any]) -> Any:
     try:
-        return payload.decode(payload.from_json(value, schema))
+        return payload.decode(payload.from_json(value, schema, where=key))
     except ValueError as error:
-        raise click.BadParameter(f"{key}: {error}") from error
+        raise click.BadParameter(f"{error}") from error
 
 
 def _from_file(key: str, path: Path, schema: dict[str, Any]) -> Any:
@@ -67,66 +113,75 @@ def _from_file(key: str, path: Path, schema: dict[str, Any]) -> Any:
         raise click.BadParameter(f"{key}: there is no file {path}")
     if schema.get("x-type") == "path":
         return path
-    if path.suffix == ".npy":
-        import numpy
+    try:
+        if path.suffix == ".npy":
+            import numpy
 
-        return numpy.load(path, allow_pickle=False)
-    if path.suffix == ".json":
-        return _by_schema(key, json.loads(path.read_text(encoding="utf-8")), schema)
-    if schema.get("x-type") == "bytes":
-        return path.read_bytes()
-    return _value(key, path.read_text(encoding="utf-8").rstrip("\n"), schema, forced=False)
+            return numpy.load(path, allow_pickle=False)
+        if schema.get("x-type") == "bytes":
+            return path.read_bytes()
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise click.BadParameter(f"{key}: {path} cannot be read: {error}") from error
+    if path.suffix == ".json" or not _takes_text(schema):
+        return _from_json_text(key, text, schema)
+    return _by_schema(key, text, schema)
 
 
 def from_file(interface: Interface, name: str) -> dict[str, Any]:
-    """Arguments from a JSON file, or standard input for `-`."""
-    text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+    """Arguments from a JSON file, or standard input for `-`; raises click.BadParameter."""
     try:
+        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
         given = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise click.BadParameter(f"{name} is not JSON: {error}", param_hint="--args") from error
+    except (OSError, ValueError) as error:
+        raise click.BadParameter(f"{name} holds no JSON that can be read: {error}", param_hint="--args") from error
     if not isinstance(given, dict):
         raise click.BadParameter(f"{name} must hold an object of arguments by name", param_hint="--args")
-    schemas = {parameter.name: parameter.schema for parameter in interface.parameters}
-    return {key: _by_schema(key, value, schemas.get(key, {})) for key, value in given.items()}
+    return {key: _by_schema(key, value, _schema_of(interface, key)) for key, value in given.items()}
 
 
-def split(interface: Interface, given: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+def split(interface: Interface, given: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
     """Positional and keyword arguments; only positional-only and variadic ones go by position."""
     positional: list[Any] = []
     named = dict(given)
+    surplus = next((p.name for p in interface.parameters if p.kind is Kind.VAR_POSITIONAL), None)
+    by_position = bool(surplus and named.get(surplus))  # *args need everything before them by position, too
     for parameter in interface.parameters:
-        if parameter.kind == "positional_only" and parameter.name in named:
+        if parameter.name not in named:
+            if parameter.kind is Kind.POSITIONAL_OR_KEYWORD and by_position and parameter.default is not ABSENT:
+                positional.append(parameter.default)
+            continue
+        if parameter.kind is Kind.POSITIONAL_ONLY or (parameter.kind is Kind.POSITIONAL_OR_KEYWORD and by_position):
             positional.append(named.pop(parameter.name))
-        elif parameter.kind == "var_positional" and parameter.name in named:
+        elif parameter.kind is Kind.VAR_POSITIONAL:
             positional.extend(named.pop(parameter.name))
-        elif parameter.kind == "var_keyword" and isinstance(named.get(parameter.name), dict):
+        elif parameter.kind is Kind.VAR_KEYWORD and isinstance(named[parameter.name], dict):
             named |= named.pop(parameter.name)
     return positional, named
 
 
 def template(interface: Interface) -> dict[str, Any]:
-    """Every parameter with its default, or an example of its type."""
-    return {parameter.name: _example(parameter) for parameter in interface.parameters}
+    """Every parameter with its default, or an example of its type; without those that only the function can fill in."""
+    return {
+        parameter.name: _example(parameter)
+        for parameter in interface.parameters
+        if parameter.required or parameter.default is not ABSENT
+    }
 
 
-_EXAMPLES: dict[str, Any] = {
-    "integer": 0,
-    "number": 0.0,
-    "string": "",
-    "boolean": False,
-    "array": [],
-    "object": {},
-    "null": None,
-}
+def _example(parameter: Parameter) -> Any:
+    return parameter.default if parameter.default is not ABSENT else _example_of(parameter.schema)
 
 
-def _example(parameter: Any) -> Any:
-    if not parameter.required:
-        return getattr(parameter, "default", None)
-    schema = parameter.schema
+def _example_of(schema: dict[str, Any]) -> Any:
+    if "anyOf" in schema:
+        return _example_of(schema["anyOf"][0])
     if "enum" in schema:
         return schema["enum"][0]
     if "minimum" in schema:
         return schema["minimum"]
-    return _EXAMPLES.get(schema.get("type", ""), None)
+    if "prefixItems" in schema:
+        return [_example_of(item) for item in schema["prefixItems"]]
+    if "properties" in schema:
+        return {name: _example_of(part) for name, part in schema["properties"].items()}
+    return _EXAMPLES.get(schema.get("x-type", "any"))

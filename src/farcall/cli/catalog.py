@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from farcall.cli.output import json_option, print_json, print_table
-from farcall.cli.remote import client, rest
+from farcall.cli.output import clock, count, json_option, print_facts, print_json, print_table
+from farcall.cli.remote import path, rest
 
 
 def _functions(page: dict[str, Any], as_json: bool, empty: str) -> None:
@@ -15,16 +15,16 @@ def _functions(page: dict[str, Any], as_json: bool, empty: str) -> None:
         print_json(page)
         return
     print_table(
-        ["function", "owner", "workers", "about"],
-        [[item["name"], item["owner"], item["workers"], (item.get("doc") or "").split("\n")[0]] for item in page["items"]],
+        ["function", "version", "owner", "workers", "about"],
+        [[item["name"], item["version"], item["owner"], item["workers"], item["summary"]] for item in page["items"]],
         empty,
     )
     if page.get("next"):
-        click.echo("… and more; --limit or --namespace narrows it.", err=True)
+        click.echo("… and more: narrow it with --namespace, or raise --limit.", err=True)
 
 
 @click.command("list")
-@click.option("--namespace", help="Only below this namespace.")
+@click.option("--namespace", metavar="NAME", help="Only below this namespace.")
 @click.option("--limit", type=click.IntRange(1, 500), default=100, show_default=True)
 @json_option
 def list_functions(namespace: str | None, limit: int, as_json: bool) -> None:
@@ -35,27 +35,51 @@ def list_functions(namespace: str | None, limit: int, as_json: bool) -> None:
 
 @click.command()
 @click.argument("text", nargs=-1, required=True)
+@click.option("--limit", type=click.IntRange(1, 500), default=100, show_default=True)
 @json_option
-def search(text: tuple[str, ...], as_json: bool) -> None:
-    """Find functions by words in their names and documentation."""
-    _functions(rest().get("/v1/functions", q=" ".join(text)), as_json, "Nothing found.")
+def search(text: tuple[str, ...], limit: int, as_json: bool) -> None:
+    """Find functions by TEXT in their names and documentation."""
+    words = " ".join(text)
+    _functions(rest().get("/v1/functions", q=words, limit=limit), as_json, f"Nothing found for {words!r}.")
 
 
 @click.command()
 @click.argument("name")
 @json_option
 def show(name: str, as_json: bool) -> None:
-    """Signature, documentation, owner and availability of a function."""
-    record = rest().get(f"/v1/functions/{name}")
+    """Signature, documentation, owner and availability of the function NAME.
+
+    NAME may end with @NUMBER or @DIGEST for a certain version.
+    """
+    record = rest().get(path("functions", name))
     if as_json:
         print_json(record)
         return
-    function = client().get(name)
-    short = record["name"].rsplit("/", 1)[-1]
-    click.secho(f"{short}{function.__signature__}", bold=True)
-    if record.get("doc"):
-        click.echo(f"\n    {record['doc']}\n")
-    ready = record["workers"]
-    click.echo(f"{record['name']}@{record['number']} · owner {record['owner']} · " + (
-        f"{ready} worker{'s' if ready != 1 else ''} ready" if ready else "no worker is there now"
-    ))
+    options = record["options"]
+    click.secho(record["name"].rpartition("/")[2] + record["signature"], bold=True)
+    if record["doc"]:
+        click.echo("".join(f"\n    {line}".rstrip(" ") for line in record["doc"].strip().splitlines()))
+    click.echo()
+    print_facts(
+        {
+            "name": f"{record['name']}@{record['version']}",
+            "owner": record["owner"],
+            "workers": f"{count(record['workers'], 'worker')} ready" if record["workers"] else "none is there now",
+            "you may": record["can"],
+            "since": clock(record["created_at"]),
+            "bounds": ", ".join(_bounds(record["interface"])),
+            "timeout": f"{options['timeout_seconds']:g} s" if options["timeout_seconds"] else "",
+            "tries": "runs at most once" if options["tries"] == 1 else "",
+            "at once": options["concurrency"],
+            "requires": ", ".join(f"{key}={value}" for key, value in options["requires"].items()),
+            "without worker": "calls wait" if options["queue"] else "",
+        },
+        indent="  ",
+    )
+
+
+def _bounds(interface: dict[str, Any]) -> list[str]:
+    from farcall.authoring.spelling import bounds_text
+
+    found = [(parameter["name"], bounds_text(parameter["schema"])) for parameter in interface["parameters"]]
+    return [f"{name} {text}" for name, text in found if text]

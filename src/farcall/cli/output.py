@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import click
@@ -18,8 +19,8 @@ def json_option(command: Command) -> Command:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document; nan and infinities as the strings of the REST surface."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None, default=str))
+    """One JSON document; on one line unless a person looks at it."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], empty: str) -> None:
@@ -36,18 +37,34 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], empty: st
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in texts:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))  # Text: what others wrote is no markup
     Console().print(table)
 
 
-def print_facts(facts: Mapping[str, Any]) -> None:
+def print_facts(facts: Mapping[str, Any], indent: str = "") -> None:
     """Aligned `name  value` lines; empty values are left out."""
     shown = {name: value for name, value in facts.items() if value not in (None, "", [], {})}
     width = max((len(name) for name in shown), default=0)
     for name, value in shown.items():
-        click.echo(f"{name:<{width}}  {value}")
+        click.echo(f"{indent}{name:<{width}}  {value}")
+
+
+def seconds(text: str) -> float:
+    """Seconds since 1970 of an RFC 3339 time."""
+    return datetime.fromisoformat(text).timestamp()
+
+
+def clock(text: str | None) -> str:
+    """An RFC 3339 time as this machine's clock shows it; empty for none."""
+    return "" if text is None else datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def count(number: int, noun: str) -> str:
+    """`1 worker`, `2 workers`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -8,8 +8,8 @@ import time
 
 import click
 
-from farcall.cli.output import json_option, print_facts, print_json, print_table
-from farcall.cli.remote import rest, rest_with
+from farcall.cli.output import clock, json_option, print_facts, print_json, print_table
+from farcall.cli.remote import credentials, path, rest, rest_with
 
 _UNITS = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 
@@ -17,25 +17,36 @@ _UNITS = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 @click.command()
 @click.argument("url")
 @click.option("--token-stdin", is_flag=True, help="Read the token from standard input instead of asking.")
-def login(url: str, token_stdin: bool) -> None:
-    """Remember a token for the hub at URL, in a file that only you can read."""
+@json_option
+def login(url: str, token_stdin: bool, as_json: bool) -> None:
+    """Remember a token for the hub at URL, in a file that only you can read, and use that hub from now on.
+
+    The token is tried first. It is never sent to any other hub.
+    """
     from farcall.client import config
 
     token = sys.stdin.readline().strip() if token_stdin else click.prompt("Token", hide_input=True).strip()
     me = rest_with(url, token).get("/v1/me")
-    config.remember(url, token)
-    click.echo(f"Logged in to {url} as {me['handle']}.")
+    address = config.remember(url, token)
+    if as_json:
+        print_json({**me, "hub": address.url})
+    else:
+        click.echo(f"Logged in to {address.url} as {me['handle']}.")
 
 
 @click.command()
 @click.argument("url", required=False)
-def logout(url: str | None) -> None:
-    """Forget the token of a hub; default: the one in use."""
+@json_option
+def logout(url: str | None, as_json: bool) -> None:
+    """Forget the token of the hub at URL; default: the hub in use."""
     from farcall.client import config
-    from farcall.cli.remote import credentials
 
     chosen = url or credentials()[0]
-    click.echo(f"Logged out of {chosen}." if config.forget(chosen) else f"There was no login for {chosen}.")
+    forgotten = config.forget(chosen)
+    if as_json:
+        print_json({"hub": chosen, "forgotten": forgotten})
+    else:
+        click.echo(f"Logged out of {chosen}." if forgotten else f"There was no login for {chosen}.")
 
 
 @click.command()
@@ -47,7 +58,17 @@ def whoami(as_json: bool) -> None:
     if as_json:
         print_json({**me, "hub": service.url})
     else:
-        print_facts({"handle": me["handle"], "email": me["email"], "hub": service.url, "scopes": ", ".join(me["scopes"])})
+        print_facts(
+            {
+                "handle": me["handle"],
+                "email": me["email"],
+                "hub": service.url,
+                "administrator": "yes" if me["admin"] else "",
+                "token may": ", ".join(me["scopes"]),
+                "only for": me["only"],
+                "expires": clock(me["expires_at"]),
+            }
+        )
 
 
 @click.group()
@@ -62,7 +83,9 @@ def token() -> None:
 @click.option("--expires", help="For example 30d, 12h.")
 @click.option("--print-token", is_flag=True, help="Print nothing but the token.")
 @json_option
-def create_token(label: str, scopes: tuple[str, ...], only: str, expires: str | None, print_token: bool, as_json: bool) -> None:
+def create_token(
+    label: str, scopes: tuple[str, ...], only: str, expires: str | None, print_token: bool, as_json: bool
+) -> None:
     """A new token; it is shown once."""
     body = {"label": label, "scopes": list(scopes), "only": only, "expires_at": _expiry(expires)}
     made = rest().post("/v1/tokens", {name: value for name, value in body.items() if value})
@@ -77,9 +100,9 @@ def create_token(label: str, scopes: tuple[str, ...], only: str, expires: str | 
 def _expiry(text: str | None) -> str | None:
     if text is None:
         return None
-    match = re.fullmatch(r"(\d+)([mhdw])", text)
+    match = re.fullmatch(r"([1-9]\d{0,4})([mhdw])", text)
     if match is None:
-        raise click.BadParameter(f"{text!r} is no duration; say 30d, 12h, 45m or 2w", param_hint="--expires")
+        raise click.BadParameter(f"{text!r} is no duration; say 45m, 12h, 30d or 2w", param_hint="--expires")
     seconds = time.time() + int(match[1]) * _UNITS[match[2]]
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
@@ -100,9 +123,9 @@ def list_tokens(as_json: bool) -> None:
                 item["label"],
                 ", ".join(item["scopes"]),
                 item["only"],
-                item["created_at"],
-                item["expires_at"],
-                item["revoked_at"],
+                clock(item["created_at"]),
+                clock(item["expires_at"]),
+                clock(item["revoked_at"]),
             ]
             for item in page["items"]
         ],
@@ -112,10 +135,14 @@ def list_tokens(as_json: bool) -> None:
 
 @token.command("revoke")
 @click.argument("identifier", metavar="ID", type=int)
-def revoke_token(identifier: int) -> None:
-    """End a token at once, on open connections too."""
-    rest().delete(f"/v1/tokens/{identifier}")
-    click.echo(f"Token {identifier} is revoked.")
+@json_option
+def revoke_token(identifier: int, as_json: bool) -> None:
+    """End the token with this ID at once, on open connections too; farcall token list shows the ids."""
+    rest().delete(path("tokens", identifier))
+    if as_json:
+        print_json({"id": identifier, "revoked": True})
+    else:
+        click.echo(f"Token {identifier} is revoked.")
 
 
 @click.group()
@@ -156,7 +183,7 @@ def list_accounts(as_json: bool) -> None:
                 item["email"],
                 "yes" if item["admin"] else "",
                 "yes" if item["disabled"] else "",
-                item["created_at"],
+                clock(item["created_at"]),
             ]
             for item in page["items"]
         ],
@@ -166,8 +193,12 @@ def list_accounts(as_json: bool) -> None:
 
 @account.command("disable")
 @click.argument("handle")
-@click.option("--undo", is_flag=True, help="Enable it again.")
-def disable_account(handle: str, undo: bool) -> None:
-    """Refuse everything that this account asks for, from now on."""
-    rest().put(f"/v1/accounts/{handle}/disabled", {"disabled": not undo})
-    click.echo(f"{handle} is {'enabled' if undo else 'disabled'}.")
+@click.option("--undo", is_flag=True, help="Let it in again.")
+@json_option
+def disable_account(handle: str, undo: bool, as_json: bool) -> None:
+    """Lock HANDLE out at once, on open connections too."""
+    answer = rest().post(path("accounts", handle, "enable" if undo else "disable"))
+    if as_json:
+        print_json(answer)
+    else:
+        click.echo(f"{handle} is {'disabled' if answer['disabled'] else 'enabled'}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,45 +11,74 @@ import click
 
 from farcall import payload
 from farcall.cli.output import print_json
+from farcall.cli.remote import path, rest
 
 
-def seconds(text: str) -> float:
-    """Seconds since 1970 of an RFC 3339 time."""
-    return datetime.fromisoformat(text).timestamp()
-
-
-def plain_json(value: Any) -> Any:
-    """A value as the JSON of the REST surface."""
-    return payload.to_json(payload.encode(value))
+def recorded(identifier: str) -> dict[str, Any]:
+    """The REST surface's answer for a finished invocation: id, status, and the result by the interface."""
+    answer: dict[str, Any] = rest().get(path("invocations", identifier, "result"))
+    return answer
 
 
 def show(value: Any, output: Path | None, as_json: bool, *, identifier: str) -> None:
     """Print the result; with `output`, write it to files there and print their names."""
     if output is not None:
-        for path in write(value, output):
-            click.echo(path)
-        return
-    if as_json:
-        print_json({"id": identifier, "result": plain_json(value)})
-    elif isinstance(value, str):
+        paths = write(value, output)
+        if as_json:
+            print_json({"id": identifier, "files": [str(path) for path in paths]})
+        else:
+            for path in paths:
+                click.echo(path)
+    elif as_json:
+        print_json(recorded(identifier))
+    elif isinstance(value, str | int | float | complex) or _is_array(value):
         click.echo(value)
-    elif isinstance(value, int | float | bool | list | dict) or value is None:
-        click.echo(json.dumps(plain_json(value), ensure_ascii=False, indent=2 if isinstance(value, dict) else None))
     else:
-        click.echo(value)
+        click.echo(_readable(recorded(identifier)["result"]))
+
+
+def show_items(items: Iterable[Any], as_json: bool) -> None:
+    """Print the items of a stream, one per line, as they come."""
+    for item in items:
+        if not as_json and (isinstance(item, str | int | float | complex) or _is_array(item)):
+            click.echo(item)
+        else:
+            click.echo(json.dumps(plain_json(item), ensure_ascii=False))
+
+
+def _readable(value: Any) -> str:
+    """JSON on one line if it fits."""
+    line = json.dumps(value, ensure_ascii=False)
+    return line if len(line) <= 100 else json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def plain_json(value: Any) -> Any:
+    """A value as JSON that marks its types itself."""
+    return payload.to_json(payload.encode(value))
+
+
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "__array_interface__")
 
 
 def write(value: Any, directory: Path) -> list[Path]:
-    """One file per result: arrays as .npy, bytes and text as they are, files under their name, the rest as JSON."""
+    """One file per result: arrays as .npy, bytes and text as they are, files under their name, the rest as JSON.
+
+    A named tuple is several results, each under its own name.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     parts = getattr(value, "_asdict", lambda: {"result": value})()
-    return [_write_one(name, part, directory) for name, part in parts.items()]
+    # The names are the other side's: only an identifier is taken for a file name.
+    return [
+        _write_one(name if name.isidentifier() else f"result_{place}", part, directory)
+        for place, (name, part) in enumerate(parts.items())
+    ]
 
 
 def _write_one(name: str, value: Any, directory: Path) -> Path:
     if isinstance(value, payload.FileContent):
         return value.save(directory)
-    if hasattr(value, "__array_interface__"):
+    if _is_array(value) and value.ndim > 0:
         import numpy
 
         path = directory / f"{name}.npy"

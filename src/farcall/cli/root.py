@@ -3,39 +3,37 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
-import traceback
 from typing import Any
 
 import click
 
-from farcall.domain.errors import ERRORS
-
 # name: (module of farcall.cli, attribute, one line of help)
 COMMANDS: dict[str, tuple[str, str, str]] = {
-    "up": ("hubs", "up", "Hub, worker and console on this machine."),
+    "up": ("hubs", "up", "A hub on this machine, ready to use."),
     "demo": ("demo.command", "demo", "The whole story in half a minute."),
     "hub": ("hubs", "hub", "The control plane alone."),
     "serve": ("serving", "serve", "Serve functions from here; the code stays here."),
     "login": ("people", "login", "Remember a token for a hub."),
     "logout": ("people", "logout", "Forget the token of a hub."),
-    "whoami": ("people", "whoami", "Which account, on which hub."),
+    "whoami": ("people", "whoami", "Which account, on which hub, with which rights."),
     "list": ("catalog", "list_functions", "Functions that you may see."),
     "search": ("catalog", "search", "Find functions by words."),
     "show": ("catalog", "show", "Signature, documentation, owner, availability."),
     "call": ("calling", "call", "Call a function."),
-    "status": ("calling", "status", "The state of an invocation."),
-    "result": ("calling", "result", "The result of an invocation."),
-    "logs": ("calling", "logs", "What an invocation printed and logged."),
-    "cancel": ("calling", "cancel", "Stop an invocation."),
-    "explain": ("calling", "explain", "Why an invocation is where it is."),
-    "invocations": ("calling", "invocations", "Invocations, newest first."),
+    "status": ("invocations", "status", "The state of an invocation."),
+    "result": ("invocations", "result", "The result of an invocation."),
+    "logs": ("invocations", "logs", "What an invocation printed and logged."),
+    "cancel": ("invocations", "cancel", "Stop an invocation."),
+    "explain": ("invocations", "explain", "Why an invocation is where it is."),
+    "invocations": ("invocations", "invocations", "Invocations, newest first."),
     "share": ("sharing", "share", "Let somebody use a function or namespace."),
     "unshare": ("sharing", "unshare", "Take a permission back."),
     "shares": ("sharing", "shares", "Who may use what is yours."),
     "token": ("people", "token", "Create, list and revoke tokens."),
     "account": ("people", "account", "Create, list and disable accounts (administrators)."),
-    "workers": ("fleet", "workers", "Workers of yours, and what they serve."),
+    "workers": ("fleet", "workers", "Your workers, and what they serve."),
 }
 
 
@@ -56,7 +54,9 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, _, summary) in COMMANDS.items()])
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
             import difflib
 
@@ -65,29 +65,20 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Turn the platform's errors into one sentence and an exit code; tracebacks only with --debug."""
+        """Turn what goes wrong into a sentence and an exit code; see `errors`."""
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except KeyboardInterrupt:
             raise click.Abort from None
-        except BrokenPipeError:
-            sys.stderr.close()
+        except BrokenPipeError:  # whoever read our output, such as head, has had enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(1)
         except Exception as error:
-            if ctx.params.get("debug"):
-                traceback.print_exc()
-            code = getattr(error, "code", None)
-            if not isinstance(code, str) or code not in ERRORS:
-                if isinstance(error, OSError | ValueError):
-                    raise click.ClickException(f"{error}") from error
-                raise
-            click.echo(f"Error: {error}", err=True)
-            hint = getattr(error, "hint", "")
-            if hint and hint not in str(error):
-                click.echo(hint, err=True)
-            ctx.exit(ERRORS[code].exit_code)
+            from farcall.cli.errors import report
+
+            ctx.exit(report(error, bool(ctx.params.get("debug"))))
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

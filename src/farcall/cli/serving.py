@@ -22,11 +22,29 @@ def _labels(_ctx: click.Context, _param: click.Parameter, pairs: tuple[str, ...]
 @click.argument("sources", nargs=-1, required=True, metavar="FILE_OR_MODULE...")
 @click.option("--namespace", help="Namespace for functions that name none.")
 @click.option("--name", help="Name of this worker; default: the machine's.")
-@click.option("--slots", type=click.IntRange(1, 4096), default=None, help="Calls at once, each in its own process; default: cores.")
-@click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", callback=_labels, help="Advertised, matched by requires=.")
+@click.option(
+    "--slots",
+    type=click.IntRange(1, 4096),
+    default=None,
+    help="Calls at once, each in its own process; default: cores.",
+)
+@click.option(
+    "--labels",
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=_labels,
+    help="Advertised, matched by requires=.",
+)
 @click.option("--reload", is_flag=True, help="Load the files anew when they change.")
 def serve(
-    sources: tuple[str, ...], namespace: str | None, name: str | None, slots: int | None, labels: dict[str, str], reload: bool
+    sources: tuple[str, ...],
+    namespace: str | None,
+    name: str | None,
+    slots: int | None,
+    labels: dict[str, str],
+    reload: bool,
 ) -> None:
     """Serve the functions of FILE_OR_MODULE from here. Only their interfaces go to the hub.
 

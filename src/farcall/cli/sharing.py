@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from farcall.cli.output import json_option, print_json, print_table
-from farcall.cli.remote import rest
+from farcall.cli.output import clock, json_option, print_json, print_table
+from farcall.cli.remote import path, rest
 
 
 @click.command()
@@ -15,8 +15,11 @@ from farcall.cli.remote import rest
 @json_option
 def share(name: str, handle: str, can: str, as_json: bool) -> None:
     """Let HANDLE use NAME, a function or a whole namespace of yours."""
-    answer = rest().post("/v1/shares", {"name": name, "handle": handle, "can": can})
-    print_json(answer) if as_json else click.echo(f"{handle} may now {can} {name}")
+    answer = rest().post("/v1/shares", {"path": name, "handle": handle, "can": can})
+    if as_json:
+        print_json(answer)
+    else:
+        click.echo(f"{answer['handle']} may now {answer['can']} {answer['path']}")
 
 
 @click.command()
@@ -24,14 +27,17 @@ def share(name: str, handle: str, can: str, as_json: bool) -> None:
 @click.argument("handle")
 @json_option
 def unshare(name: str, handle: str, as_json: bool) -> None:
-    """Take the permission of HANDLE on NAME back; it holds from the next call on."""
+    """Take the permission of HANDLE on NAME back, at once."""
     page = rest().get("/v1/shares")
-    found = [item for item in page["items"] if item["name"] == name and item["handle"] == handle]
+    found = [item for item in page["items"] if item["path"] == name and item["handle"] == handle]
     if not found:
-        raise click.ClickException(f"{name} is not shared with {handle}; farcall shares lists what is")
+        raise click.ClickException(f"{name} is not shared with {handle}; farcall shares lists what is.")
     for item in found:
-        rest().delete(f"/v1/shares/{item['id']}")
-    print_json({"revoked": [item["id"] for item in found]}) if as_json else click.echo(f"{handle} may no longer use {name}")
+        rest().delete(path("shares", item["id"]))
+    if as_json:
+        print_json({"removed": found})
+    else:
+        click.echo(f"{handle} may no longer use {name}")
 
 
 @click.command()
@@ -44,6 +50,6 @@ def shares(as_json: bool) -> None:
         return
     print_table(
         ["name", "with", "can", "since"],
-        [[item["name"], item["handle"], item["can"], item["created_at"]] for item in page["items"]],
+        [[item["path"], item["handle"], item["can"], clock(item["created_at"])] for item in page["items"]],
         "Nothing is shared. farcall share NAME HANDLE shares a function or namespace.",
     )

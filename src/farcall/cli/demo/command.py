@@ -22,7 +22,9 @@ def demo(keep: bool) -> None:
     """
     missing = missing_packages()
     if missing:
-        raise click.ClickException(f"the demo needs {', '.join(missing)}; install it with: pip install 'farcall[hub,demo]'")
+        raise click.ClickException(
+            f"the demo needs {', '.join(missing)}; install it with: pip install 'farcall[hub,demo]'"
+        )
     directory = Path(tempfile.mkdtemp(prefix="farcall-demo-"))
     stage = Stage(directory)
     click.echo(f"Everything happens in {directory} and on 127.0.0.1.")

@@ -19,7 +19,13 @@ SOURCE_LINE = "secret_recipe = np.linalg.norm"
 
 def missing_packages() -> list[str]:
     """What the story needs and this Python lacks."""
-    wanted = {"sklearn": "scikit-learn", "numpy": "numpy", "scipy": "scipy", "uvicorn": "farcall[hub]", "apsw": "farcall[hub]"}
+    wanted = {
+        "sklearn": "scikit-learn",
+        "numpy": "numpy",
+        "scipy": "scipy",
+        "uvicorn": "farcall[hub]",
+        "apsw": "farcall[hub]",
+    }
     return sorted({package for module, package in wanted.items() if importlib.util.find_spec(module) is None})
 
 
@@ -86,7 +92,9 @@ def serve(stage: Stage) -> None:
             "Alice's workers connect",
             f"worker-{number}",
         )
-    stage.say(table({worker["name"]: ", ".join(worker["functions"]) for worker in stage.get("alice", "/v1/workers")["items"]}))
+    stage.say(
+        table({worker["name"]: ", ".join(worker["functions"]) for worker in stage.get("alice", "/v1/workers")["items"]})
+    )
 
 
 def _ready_workers(stage: Stage) -> int:
@@ -163,7 +171,11 @@ def mistakes(stage: Stage) -> None:
 def search_hub(stage: Stage) -> None:
     stage.scene("What does the hub know of Alice's code?")
     stage.show("root", f'grep -r "{SOURCE_LINE}" hub | wc -l')
-    matches = [path for path in (stage.directory / "hub").rglob("*") if path.is_file() and SOURCE_LINE.encode() in path.read_bytes()]
+    matches = [
+        path
+        for path in (stage.directory / "hub").rglob("*")
+        if path.is_file() and SOURCE_LINE.encode() in path.read_bytes()
+    ]
     expect(not matches, f"the hub's data holds Alice's source: {matches}")
     stage.say("0")
 

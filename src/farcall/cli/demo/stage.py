@@ -65,7 +65,9 @@ class Stage:
             kept |= {"FARCALL_HUB": self.url, "FARCALL_TOKEN": self.tokens[who]}
         return kept | more
 
-    def start(self, name: str, who: str, *arguments: str, cwd: Path | None = None, **more: str) -> subprocess.Popen[str]:
+    def start(
+        self, name: str, who: str, *arguments: str, cwd: Path | None = None, **more: str
+    ) -> subprocess.Popen[str]:
         """Start `farcall ARGUMENTS…` in the background; its output goes to NAME.log."""
         with (self.directory / f"{name}.log").open("a") as log:
             process = subprocess.Popen(
@@ -137,7 +139,9 @@ class Stage:
             if held is not None and held.poll() is not None:
                 raise SceneFailed(f"{what}: the process ended; its output:\n{self.output(process)}")
             time.sleep(0.02)
-        raise SceneFailed(f"{what}: not within {seconds:g} s" + (f"; {process} says:\n{self.output(process)}" if process else ""))
+        raise SceneFailed(
+            f"{what}: not within {seconds:g} s" + (f"; {process} says:\n{self.output(process)}" if process else "")
+        )
 
     def output(self, name: str) -> str:
         """The end of a background process's output."""

@@ -1,0 +1,164 @@
+"""`status`, `result`, `logs`, `cancel`, `explain`, `invocations`: what became of calls."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+from farcall.cli import results
+from farcall.cli.output import clock, json_option, print_facts, print_json, print_table, seconds
+from farcall.cli.remote import client, path, rest
+
+_STATES = ["waiting", "queued", "running", "succeeded", "failed", "cancelled", "expired"]
+_COLOURS = {"succeeded": "green", "failed": "red", "cancelled": "yellow", "expired": "yellow", "lost": "red"}
+
+
+def _heading(record: dict[str, Any]) -> None:
+    state = record["status"] + (", being cancelled" if record["cancelling"] else "")
+    click.secho(f"{record['function']}@{record['version']}", bold=True, nl=False)
+    click.echo(f" · {record['id']} · ", nl=False)
+    click.secho(state, fg=_COLOURS.get(record["status"]))
+
+
+@click.command()
+@click.argument("identifier", metavar="ID")
+@json_option
+def status(identifier: str, as_json: bool) -> None:
+    """The state of an invocation, and when it came there."""
+    record = rest().get(path("invocations", identifier))
+    if as_json:
+        print_json(record)
+        return
+    _heading(record)
+    progress = record.get("progress")
+    failure = record.get("failure")
+    print_facts(
+        {
+            "called by": record["caller"],
+            "created": clock(record["created_at"]),
+            "started": clock(record["started_at"]),
+            "finished": clock(record["finished_at"]),
+            "ran for": f"{record['run_seconds']:.3f} s" if record["run_seconds"] else "",
+            "worker": record["worker"],
+            "attempt": record["attempt"] or "",
+            "priority": record["priority"] or "",
+            "progress": f"{progress['fraction']:.0%} {progress['stage']}".strip() if progress else "",
+            "failure": _failure(failure) if failure else "",
+        },
+        indent="  ",
+    )
+
+
+def _failure(problem: dict[str, Any]) -> str:
+    kind = problem.get("remote_type", "").removeprefix("builtins.") or problem["code"]
+    return f"{kind}: {problem['detail']}"
+
+
+@click.command()
+@click.argument("identifier", metavar="ID")
+@click.option(
+    "--output",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the result to files in DIR.",
+)
+@click.option("--timeout", metavar="SECONDS", type=float, help="How long to wait for it; default: as long as it takes.")
+@json_option
+def result(identifier: str, output: Path | None, timeout: float | None, as_json: bool) -> None:
+    """The result of an invocation; waits for it. The exit code is 3 if the function itself raised."""
+    try:
+        value = client().invocation(identifier).result(timeout)
+    except TimeoutError as error:
+        if getattr(error, "code", None) is not None:  # what the function raised, or the platform says
+            raise
+        raise click.ClickException(f"{identifier} is not finished after {timeout:g} s; ask again later.") from error
+    results.show(value, output, as_json, identifier=identifier)
+
+
+@click.command()
+@click.argument("identifier", metavar="ID")
+@click.option("-f", "--follow", is_flag=True, help="Go on until the invocation ends.")
+@json_option
+def logs(identifier: str, follow: bool, as_json: bool) -> None:
+    """What an invocation printed and logged."""
+    for line in rest().logs(quote(identifier), follow=follow):
+        if as_json:
+            print_json({"at": line.at.isoformat(), "stream": line.stream, "text": line.text})
+        else:
+            click.echo(line.text, nl=not line.text.endswith("\n"), err=line.stream == "stderr")
+        sys.stdout.flush()
+
+
+@click.command()
+@click.argument("identifier", metavar="ID")
+@json_option
+def cancel(identifier: str, as_json: bool) -> None:
+    """Stop an invocation; its record stays."""
+    answer = rest().delete(path("invocations", identifier))
+    if as_json:
+        print_json(answer)
+    else:
+        click.echo(f"{identifier} is being cancelled; farcall status {identifier} tells when it has stopped.")
+
+
+@click.command()
+@click.argument("identifier", metavar="ID")
+@json_option
+def explain(identifier: str, as_json: bool) -> None:
+    """Why an invocation is where it is: a timeline of the hub's own reasons."""
+    service = rest()
+    answer = service.get(path("invocations", identifier, "explain"))
+    if as_json:
+        print_json(answer)
+        return
+    _heading(service.get(path("invocations", identifier)))
+    began = seconds(answer["items"][0]["at"]) if answer["items"] else 0.0
+    for line in answer["items"]:
+        click.echo(f"  {seconds(line['at']) - began:+9.3f} s  ", nl=False)
+        click.secho(f"{line['what']:<10}", fg=_COLOURS.get(line["what"]), nl=False)
+        click.echo(f"  {line['detail']}")
+
+
+@click.command()
+@click.option(
+    "--role",
+    type=click.Choice(["caller", "owner"]),
+    default="caller",
+    show_default=True,
+    help="Calls of yours, or of your functions.",
+)
+@click.option("--function", metavar="NAME", help="Only of this function, or namespace.")
+@click.option("--status", "state", type=click.Choice(_STATES), help="Only those in this state.")
+@click.option("--since", metavar="TIME", help="Only those created since then, such as 2026-01-31T12:00:00Z.")
+@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
+@json_option
+def invocations(
+    role: str, function: str | None, state: str | None, since: str | None, limit: int, as_json: bool
+) -> None:
+    """Invocations, newest first."""
+    page = rest().get("/v1/invocations", role=role, function=function, status=state, since=since, limit=limit)
+    if as_json:
+        print_json(page)
+        return
+    print_table(
+        ["id", "function", "status", "created", "ran for", "attempt", "worker"],
+        [
+            [
+                item["id"],
+                f"{item['function']}@{item['version']}",
+                item["status"],
+                clock(item["created_at"]),
+                f"{item['run_seconds']:.3f} s" if item["run_seconds"] else "",
+                item["attempt"] or "",
+                item["worker"],
+            ]
+            for item in page["items"]
+        ],
+        "No invocations.",
+    )
+    if page.get("next"):
+        click.echo("… and older ones: narrow it with --status or --since, or raise --limit.", err=True)

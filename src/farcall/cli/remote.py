@@ -1,0 +1,56 @@
+"""The hub that a command speaks to: found as everywhere (see `client.config`), its REST surface, its client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import click
+
+if TYPE_CHECKING:
+    from farcall.client import Client
+    from farcall.client.rest import Rest
+
+_KEY = "farcall.cli.remote.rest"
+
+
+def client() -> Client:
+    """The default client of this process; closed when the command ends."""
+    from farcall.client import default_client
+
+    made = default_client()
+    click.get_current_context().call_on_close(made.close)
+    return made
+
+
+def rest() -> Rest:
+    """The REST surface of the hub in use, with its token; one for the whole command."""
+    context = click.get_current_context()
+    made: Rest | None = context.meta.get(_KEY)
+    if made is None:
+        made = rest_with(*credentials())
+        context.meta[_KEY] = made
+        context.call_on_close(made.close)
+    return made
+
+
+def rest_with(url: str, token: str) -> Rest:
+    """The REST surface of the hub at `url`, for this token."""
+    from farcall.client import config
+    from farcall.client.rest import Rest
+
+    found = config.find(url, token)
+    return Rest(found.address, found.token)
+
+
+def credentials() -> tuple[str, str]:
+    """URL and token of the hub in use."""
+    from farcall.client import config
+
+    found = config.find()
+    return found.address.url, found.token
+
+
+def path(collection: str, name: str | int, *more: str) -> str:
+    """A path of the REST surface; `name` is what somebody typed."""
+    return "/".join((f"/v1/{collection}", quote(str(name), safe="/@"), *more))
