@@ -34,12 +34,12 @@ class Code:
 
 
 CONTAINERS: Final = frozenset(
-    {Code.TUPLE, Code.SET, Code.FROZENSET, Code.MAP, Code.ENUM, Code.RECORD, Code.NAMED_TUPLE, Code.RANGE}
+    {Code.TUPLE, Code.SET, Code.FROZENSET, Code.MAP, Code.ENUM, Code.RECORD, Code.NAMED_TUPLE}
 )
 """Extension types whose body is a msgpack value in which further values, and so blobs, may be found."""
 
-MAX_DEPTH: Final = 200
-"""How deep values may be nested. A scalar at the top has depth 0."""
+MAX_DEPTH: Final = 100
+"""How deep values may be nested; a scalar at the top has depth 0. Readers need several stack frames for each level."""
 
 BLOB_THRESHOLD_BYTES: Final = 256 * 1024
 """Leaves larger than this travel as blobs, and enter the canonical form by digest."""

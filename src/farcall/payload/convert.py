@@ -9,25 +9,29 @@ from __future__ import annotations
 import collections.abc
 import dataclasses
 import enum
-import sys
 import types
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache, partial
 from pathlib import Path, PurePath
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
 from farcall.payload.arrays import numpy_of
+from farcall.payload.convert_arrays import numpy_converter
+from farcall.payload.convert_records import (
+    convert_enum,
+    convert_named_tuple,
+    convert_record,
+    convert_typed_dict,
+)
 from farcall.payload.errors import WrongType
+from farcall.payload.misfit import Converter, anything, wrong
 from farcall.payload.values import EnumValue, FileContent, Record, RecordTuple
-
-Converter: TypeAlias = Callable[[Any, str], Any]
-"""Takes a value and its place; returns the value as the hint says, or raises WrongType."""
 
 
 def convert(value: Any, hint: Any, place: str) -> Any:
@@ -57,11 +61,6 @@ def without_enums(value: Any) -> Any:
     return value
 
 
-def _wrong(value: Any, place: str, wanted: str) -> WrongType:
-    kind = value.title if type(value) is EnumValue else type(value).__name__
-    return WrongType(place, f"{wanted} is wanted, not {kind} {value!r:.60}")
-
-
 def _converter(hint: Any) -> Converter:
     simple = _SIMPLE.get(hint) if isinstance(hint, collections.abc.Hashable) else None
     if simple is not None:
@@ -84,7 +83,7 @@ def _converter(hint: Any) -> Converter:
         return _generic(origin, args)
     if isinstance(hint, type):
         return _generic(hint, ()) if hint in _GENERIC else _class(hint, {})
-    return _anything
+    return anything
 
 
 _cached: Final = lru_cache(maxsize=4096)(_converter)
@@ -97,10 +96,6 @@ def _lazily(hint: Any) -> Converter:
         return convert(value, hint, place)
 
     return converter
-
-
-def _anything(value: Any, place: str) -> Any:
-    return value
 
 
 def _item(value: Any) -> Any:
@@ -123,7 +118,7 @@ def _scalar(kind: type, wanted: str, *wider: type) -> Converter:
                 return kind(plain)
             except (OverflowError, ValueError):
                 pass
-        raise _wrong(value, place, wanted)
+        raise wrong(value, place, wanted)
 
     return converter
 
@@ -131,7 +126,7 @@ def _scalar(kind: type, wanted: str, *wider: type) -> Converter:
 def _optional_path(value: Any, place: str) -> Any:
     if isinstance(value, (FileContent, PurePath)):
         return value
-    raise _wrong(value, place, "a file")
+    raise wrong(value, place, "a file")
 
 
 def _file_content(value: Any, place: str) -> Any:
@@ -139,19 +134,19 @@ def _file_content(value: Any, place: str) -> Any:
         return value
     if isinstance(value, Path):
         return FileContent(value.name, value.read_bytes())
-    raise _wrong(value, place, "a file")
+    raise wrong(value, place, "a file")
 
 
 def _number(value: Any, place: str) -> Any:
     plain = _item(value)
     if type(plain) in (int, float, complex):
         return plain
-    raise _wrong(value, place, "a number")
+    raise wrong(value, place, "a number")
 
 
 _SIMPLE: Final[dict[Any, Converter]] = {
-    Any: _anything,
-    object: _anything,
+    Any: anything,
+    object: anything,
     None: _scalar(type(None), "None"),
     type(None): _scalar(type(None), "None"),
     bool: _scalar(bool, "a bool"),
@@ -181,7 +176,7 @@ def _literal(allowed: tuple[Any, ...], value: Any, place: str) -> Any:
             return choice
         if type(choice) is type(plain) and choice == plain:
             return choice
-    raise _wrong(value, place, f"one of {', '.join(map(repr, allowed))}")
+    raise wrong(value, place, f"one of {', '.join(map(repr, allowed))}")
 
 
 def _union(hints: tuple[Any, ...]) -> Converter:
@@ -202,7 +197,7 @@ def _union(hints: tuple[Any, ...]) -> Converter:
             fits.append(made)
         if not fits:
             names = " or ".join(getattr(hint, "__name__", str(hint)) for hint in hints)
-            raise _wrong(value, place, names)
+            raise wrong(value, place, names)
         same_kind = [made for made in fits if type(made) is type(value)]
         return (same_kind or fits)[0]
 
@@ -257,7 +252,7 @@ def _sequence(value: Any, place: str, wanted: str) -> Iterable[Any]:
     if np is not None and isinstance(value, np.ndarray) and value.ndim:
         items: Iterable[Any] = value.tolist() if value.dtype.names is None else list(value)
         return items
-    raise _wrong(value, place, wanted)
+    raise wrong(value, place, wanted)
 
 
 def _items(built: type, exact: type | None, convert_item: Converter | None, value: Any, place: str) -> Any:
@@ -276,7 +271,7 @@ def _gather(built: type, items: Iterable[Any], value: Any, place: str) -> Any:
     try:
         return built(items)
     except TypeError:
-        raise _wrong(value, place, f"a {built.__name__} of hashable items") from None
+        raise wrong(value, place, f"a {built.__name__} of hashable items") from None
 
 
 def _fixed_tuple(converters: list[Converter], value: Any, place: str) -> Any:
@@ -289,7 +284,7 @@ def _fixed_tuple(converters: list[Converter], value: Any, place: str) -> Any:
 
 def _mapping(built: type, convert_key: Converter, convert_item: Converter, value: Any, place: str) -> Any:
     if not isinstance(value, (dict, Record)):
-        raise _wrong(value, place, "a dict")
+        raise wrong(value, place, "a dict")
     made = built()
     for key, item in value.items():
         try:
@@ -301,19 +296,19 @@ def _mapping(built: type, convert_key: Converter, convert_item: Converter, value
 
 def _class(cls: type, parameters: dict[Any, Any]) -> Converter:
     if issubclass(cls, enum.Enum):
-        return partial(_enum, cls)
+        return partial(convert_enum, cls)
     if typing.is_typeddict(cls):
-        return _typed_dict(cls)
+        return partial(convert_typed_dict, cls, {name: _lazily(hint) for name, hint in _hints(cls).items()})
     if issubclass(cls, tuple) and hasattr(cls, "_fields"):
         hints = _hints(cls)
-        return partial(_named_tuple, cls, {name: _lazily(hints.get(name, Any)) for name in cls._fields})
+        return partial(convert_named_tuple, cls, {name: _lazily(hints.get(name, Any)) for name in cls._fields})
     if dataclasses.is_dataclass(cls) or issubclass(cls, msgspec.Struct):
         hints = {name: parameters.get(hint, hint) for name, hint in _hints(cls).items()}
-        return partial(_build_record, cls, {name: _lazily(hint) for name, hint in hints.items()})
+        return partial(convert_record, cls, {name: _lazily(hint) for name, hint in hints.items()})
     if issubclass(cls, PurePath):
         return _optional_path
     if cls.__module__.partition(".")[0] == "numpy":
-        return _numpy_class(cls, parameters)
+        return numpy_converter(cls, parameters) or partial(_instance, cls)
     if cls.__name__ == "Number" and cls.__module__ == "numbers":
         return _number
     return partial(_instance, cls)
@@ -332,143 +327,5 @@ def _instance(cls: type, value: Any, place: str) -> Any:
     except TypeError:  # a protocol that cannot be checked
         return value
     if not fits:
-        raise _wrong(value, place, cls.__name__)
+        raise wrong(value, place, cls.__name__)
     return value
-
-
-def _enum(cls: type[enum.Enum], value: Any, place: str) -> Any:
-    if type(value) is EnumValue:
-        if value.title == cls.__name__ and value.name in cls.__members__:
-            member = cls.__members__[value.name]
-            if member.value == value.value:
-                return member
-        value = value.value
-    try:
-        return cls(value)
-    except Exception:  # noqa: BLE001  # `_missing_` is its author's code
-        if isinstance(value, str) and value in cls.__members__:
-            return cls.__members__[value]
-        raise _wrong(value, place, f"a {cls.__name__}") from None
-
-
-def _fields_of(value: Any, place: str, wanted: str) -> dict[str, Any]:
-    if type(value) is Record:
-        return dict(value.items())
-    if type(value) is RecordTuple:
-        return value._asdict()
-    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return value
-    raise _wrong(value, place, wanted)
-
-
-def _converted(converters: dict[str, Converter], fields: dict[str, Any], place: str, wanted: str) -> dict[str, Any]:
-    made: dict[str, Any] = {}
-    for name, value in fields.items():
-        if name not in converters:
-            raise WrongType(place, f"{wanted} has no field {name!r:.60}")
-        made[name] = converters[name](value, f"{place}.{name}")
-    return made
-
-
-def _build_record(cls: type, converters: dict[str, Converter], value: Any, place: str) -> Any:
-    names = _record_fields(cls)
-    allowed = {name: converters.get(name, _anything) for name in names}
-    made = _converted(allowed, _fields_of(value, place, cls.__name__), place, cls.__name__)
-    given = {name: item for name, item in made.items() if names[name]}
-    try:
-        built = cls(**given)
-        for name in made.keys() - given.keys():
-            object.__setattr__(built, name, made[name])
-    except Exception as error:  # noqa: BLE001  # its own checks are its author's code
-        raise WrongType(place, f"{cls.__name__} does not take it: {error}") from None
-    return built
-
-
-def _record_fields(cls: Any) -> dict[str, bool]:
-    """Names of the fields, and whether the constructor takes them."""
-    if issubclass(cls, msgspec.Struct):
-        return dict.fromkeys(cls.__struct_fields__, True)
-    return {field.name: field.init for field in dataclasses.fields(cls)}
-
-
-def _named_tuple(cls: Any, converters: dict[str, Converter], value: Any, place: str) -> Any:
-    if isinstance(value, (tuple, list)) and not isinstance(value, RecordTuple):
-        if len(value) > len(converters):
-            raise WrongType(place, f"{cls.__name__} has {len(converters)} fields, not {len(value)}")
-        fields = dict(zip(converters, value, strict=False))
-    else:
-        fields = _fields_of(value, place, cls.__name__)
-    made = _converted(converters, fields, place, cls.__name__)
-    try:
-        return cls(**made)
-    except Exception as error:  # noqa: BLE001  # as with records
-        raise WrongType(place, f"{cls.__name__} does not take it: {error}") from None
-
-
-def _typed_dict(cls: Any) -> Converter:
-    converters = {name: _lazily(hint) for name, hint in _hints(cls).items()}
-
-    def converter(value: Any, place: str) -> Any:
-        made = _converted(converters, _fields_of(value, place, cls.__name__), place, cls.__name__)
-        missing = cls.__required_keys__ - made.keys()
-        if missing:
-            raise WrongType(place, f"{cls.__name__} lacks {', '.join(sorted(missing))}")
-        return made
-
-    return converter
-
-
-def _numpy_class(cls: type, parameters: dict[Any, Any]) -> Converter:
-    np = sys.modules["numpy"]
-    if issubclass(cls, np.ndarray):
-        dtypes = [typing.get_args(hint) for hint in parameters.values() if typing.get_origin(hint) is np.dtype]
-        scalar = next((args[0] for args in dtypes if args and isinstance(args[0], type)), None)
-        return partial(_array, np, scalar)
-    if issubclass(cls, np.generic):
-        return partial(_numpy_scalar, np, cls)
-    return partial(_instance, cls)
-
-
-def _array(np: Any, scalar: Any, value: Any, place: str) -> Any:
-    array = value
-    if not isinstance(value, np.ndarray):
-        if not isinstance(value, (list, tuple, int, float, complex, np.generic)):
-            raise _wrong(value, place, "an array")
-        try:
-            array = np.asarray(value)
-        except (ValueError, TypeError, OverflowError):
-            raise _wrong(value, place, "an array of equally long rows") from None
-        if array.dtype.hasobject:
-            raise _wrong(value, place, "an array of plain items")
-    if scalar is None or issubclass(array.dtype.type, scalar):
-        return array
-    if issubclass(scalar, np.generic) and _concrete(np, scalar):
-        # A list was never of any precision; an array's is kept or widened, never narrowed.
-        casting = "safe" if array is value else "same_kind"
-        if np.can_cast(array.dtype, scalar, casting):
-            return array.astype(scalar)
-    raise WrongType(place, f"an array of {scalar.__name__} is wanted, not of {array.dtype}")
-
-
-def _concrete(np: Any, scalar: Any) -> bool:
-    return (not scalar.__subclasses__() and scalar is not np.generic) or scalar in (
-        np.float64,
-        np.complex128,
-        np.int64,
-        np.bool_,
-    )
-
-
-def _numpy_scalar(np: Any, cls: Any, value: Any, place: str) -> Any:
-    if isinstance(value, cls):
-        return value
-    if isinstance(value, (bool, int, float, complex, str, bytes)) and _concrete(np, cls):
-        try:
-            made = cls(value)
-        except (TypeError, ValueError, OverflowError):
-            raise _wrong(value, place, cls.__name__) from None
-        if made == value or value != value:
-            return made
-        if isinstance(value, (float, complex)) and isinstance(made, (np.floating, np.complexfloating)):
-            return made
-    raise _wrong(value, place, cls.__name__)

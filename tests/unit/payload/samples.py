@@ -71,16 +71,25 @@ class Memory:
         return self.held[digest]
 
 
+def _bits(array: Any) -> bytes:
+    parts = np.array(array).reshape(-1)
+    if parts.dtype.kind in "fc":
+        size = parts.dtype.itemsize // (2 if parts.dtype.kind == "c" else 1)
+        parts = parts.view(f"{parts.dtype.byteorder}f{size}")
+        parts[np.isnan(parts)] = np.nan
+    return parts.tobytes()
+
+
 def same(left: Any, right: Any) -> bool:
     """Equal and of the same types all the way down, NaN equal to NaN of whatever sign, dicts in the same order."""
     if type(left) is not type(right):
         return False
-    if isinstance(left, np.ndarray):
-        if left.dtype.names is not None and left.dtype == right.dtype and left.shape == right.shape:
+    if isinstance(left, np.ndarray | np.generic):
+        if left.dtype != right.dtype or left.shape != right.shape:
+            return False
+        if left.dtype.names is not None:
             return all(same(left[name], right[name]) for name in left.dtype.names)
-        return left.dtype == right.dtype and left.shape == right.shape and left.tobytes() == right.tobytes()
-    if isinstance(left, np.generic):
-        return left.dtype == right.dtype and left.tobytes() == right.tobytes()
+        return _bits(left) == _bits(right)
     if isinstance(left, float):
         return struct.pack("d", left) == struct.pack("d", right) or (math.isnan(left) and math.isnan(right))
     if isinstance(left, complex):

@@ -84,7 +84,7 @@ def array(dtype: object, shape: object, items: bytes) -> bytes:
         (b"\xc6\xff\xff\xff\xff", "truncated"),
         (b"\xa1\xff", "utf-8"),
         (b"\xc1", "invalid"),
-        (b"\x91" * 201 + b"\x01", "nested"),
+        (b"\x91" * 101 + b"\x01", "nested"),
         (b"\x91" * 100_000, "deep"),
         (pack(Ext(99, b"")), "extension 99 is not known"),
         (pack(Ext(Code.REF, b"x")), "another invocation"),
