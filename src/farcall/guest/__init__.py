@@ -1,5 +1,6 @@
-"""The process that runs a function: it receives an attempt, runs it, and sends back what came of it.
+"""The process that runs functions: it receives attempts, runs them one after another, and sends back what came of them.
 
 Inside a sandbox it sees only `payload` and `authoring`. What it says is parsed as hostile by whoever started it.
-Not here: hubs, tokens, leases, retries.
+Belongs here: both ends' messages (`messages`, `channel`, `board`), loading (`loading`), running (`running`,
+`streaming`), and what is captured on the way (`output`, `interrupts`, `failures`). Not here: hubs, tokens, leases.
 """

@@ -80,6 +80,11 @@ class Link:
         if self._line is not None:
             self._line.flush()
 
+    def redial(self) -> None:
+        """Drop the line, if there is one: it may be dead without a word. `run` dials again."""
+        if self._line is not None:
+            self._line.abort()
+
     async def run(self) -> None:
         """Dial, listen, dial again. Returns after `close`.
 

@@ -1,0 +1,112 @@
+"""The guest's life: load, say what was found, then run what is given until the starter goes away."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import platform
+import struct
+import sys
+from collections import deque
+
+from farcall.guest.board import Board
+from farcall.guest.channel import Channel
+from farcall.guest.coding import Coder
+from farcall.guest.interrupts import Interrupts
+from farcall.guest.loading import LoadError, load
+from farcall.guest.messages import Loaded, RunItem, Setup, Unloadable
+from farcall.guest.output import Captured, LogHandler, Native, Output
+from farcall.guest.running import Runner
+from farcall.guest.streaming import Streaming
+
+TOKEN = struct.Struct("=Q")
+
+
+class Guest:
+    """Everything that one guest process holds.
+
+    `tokens` is a pipe in which one token lies for each attempt that was given and not started; whoever takes the token
+    has the attempt, so that starter and guest never both have it. Without such a pipe (None) whatever is given is run.
+    """
+
+    def __init__(
+        self, channel: Channel, board: Board, interrupts: Interrupts, tokens: int | None, native: Native | None
+    ):
+        self._channel = channel
+        self._board = board
+        self._interrupts = interrupts
+        self._tokens = tokens
+        self._native = native
+        self._items: deque[RunItem] = deque()
+        self._output = Output(channel)
+
+    def serve(self) -> int:
+        """Run until the starter is gone; returns the exit code."""
+        setup = self._channel.receive()
+        if not isinstance(setup, Setup):
+            return 2
+        self._capture()
+        try:
+            loaded = load(setup.targets, setup.secret)
+        except LoadError as error:
+            self._end_of_output()
+            self._channel.send(Unloadable(error.message, error.detail))
+            return 1
+        coder = Coder(setup.spool, setup.inline_limit_bytes, setup.blob_limit_bytes)
+        streaming = Streaming(
+            self._channel, coder, setup.stream_window, lambda message: self._items.extend(message.items)
+        )
+        runner = Runner(loaded.functions, coder, self._output, self._board, self._interrupts, streaming)
+        described = [served.described for served in loaded.functions]
+        self._end_of_output()
+        self._channel.send(Loaded(described, loaded.files, platform.python_version()))
+        while (item := self._next(streaming)) is not None:
+            end = runner.run(item)
+            self._end_of_output()
+            self._channel.send(end)
+        return 0
+
+    def _capture(self) -> None:
+        sys.stdout = Captured(self._output, "stdout", 1)
+        sys.stderr = Captured(self._output, "stderr", 2)
+        root = logging.getLogger()
+        root.addHandler(LogHandler(self._output))
+        root.setLevel(logging.INFO)
+
+    def _end_of_output(self) -> None:
+        if self._native is not None:
+            self._native.drain(self._output.add)
+        self._output.end()
+
+    def _next(self, streaming: Streaming) -> RunItem | None:
+        """The next attempt that is this guest's to run; None when there will be no more."""
+        if self._tokens is None:
+            while not self._items:
+                message = self._channel.receive()
+                if message is None:
+                    return None
+                streaming.take(message)
+            return self._items.popleft()
+        token = os.read(self._tokens, TOKEN.size)
+        if len(token) < TOKEN.size:
+            return None
+        (seq,) = TOKEN.unpack(token)
+        while True:
+            # Those in front were taken back.
+            while self._items and self._items[0].seq < seq:
+                self._items.popleft()
+            if self._items:
+                return self._items.popleft()
+            message = self._channel.receive()
+            if message is None:
+                return None
+            streaming.take(message)
+
+
+def run_guest(channel: Channel, board: Board, interrupts: Interrupts, tokens: int | None, native: Native | None) -> int:
+    """The guest's whole life; returns its exit code."""
+    interrupts.install()
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        return Guest(channel, board, interrupts, tokens, native).serve()
+    return 0

@@ -1,0 +1,381 @@
+"""Served Python: each slot is a guest process that has loaded the owner's files or modules."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import os
+import shutil
+import signal
+import struct
+import sys
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from farcall.guest.board import Board
+from farcall.guest.channel import ChannelBroken, FromGuestParser, pack
+from farcall.guest.messages import (
+    Failed,
+    FromGuest,
+    Loaded,
+    Piece,
+    Printed,
+    Reported,
+    Run,
+    RunItem,
+    Setup,
+    Succeeded,
+    Taken,
+    ToGuest,
+    Unloadable,
+    Yielded,
+)
+from farcall.runtimes.deaths import explain_exit, oom_kills
+from farcall.runtimes.ports import Death, SlotListener, Told
+from farcall.runtimes.spawning import Spawned, spawn
+
+READ_BYTES: Final = 256 * 1024
+_READS_PER_TURN: Final = 4
+_TOKEN: Final = struct.Struct("=Q")
+_TEXT_CHARACTERS: Final = 64 * 1024
+_LAST_WORDS_CHARACTERS: Final = 4000
+_STREAMS: Final = frozenset({"stdout", "stderr", "log"})
+
+
+@dataclass(frozen=True, slots=True)
+class PythonProcesses:
+    """The runtime. `setup` holds what guests load; its spool is given to each slot below `directory`."""
+
+    setup: Setup
+    directory: Path
+
+    def slot(self, number: int, listener: SlotListener) -> PythonProcess:
+        """A slot that has not been started; to be called in a running event loop."""
+        return PythonProcess(number, self.setup, self.directory, listener)
+
+
+class PythonProcess:
+    """One guest process and our ends of what connects us. Implements `farcall.runtimes.ports.Slot`."""
+
+    prefetches = sys.platform != "win32"
+
+    def __init__(self, number: int, setup: Setup, directory: Path, listener: SlotListener) -> None:
+        self.number = number
+        self.directory = directory / f"slot-{number}-{time.monotonic_ns():x}"
+        self._setup = setup
+        self._listener = listener
+        self._loop = asyncio.get_running_loop()
+        self._parser = FromGuestParser()
+        self._outstanding: deque[int] = deque()
+        self._unsent = bytearray()
+        self._spawned: Spawned | None = None
+        self._board: Board | None = None
+        self._loaded = False
+        self._last_words = ""
+        self._head_since = 0.0  # since when the first outstanding one can have been running
+        self._oom_kills = 0
+        self._alive = threading.Lock()  # held while the process id is certain to be ours
+        self._reaped = False
+        self._closing = False
+        self._broken = ""  # how the guest broke the rules, if it did
+
+    @property
+    def outstanding(self) -> int:
+        return len(self._outstanding)
+
+    @property
+    def spool(self) -> Path:
+        """Where the guest leaves large parts of results, each named by the hexadecimal digits of its digest."""
+        return self.directory / "spool"
+
+    # -- starting and ending -------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self.spool.mkdir(parents=True, mode=0o700)
+        self._board = Board.create(self.directory / "board")
+        self._oom_kills = oom_kills()
+        if sys.platform == "win32":
+            # Waiting for the guest to dial must not stop the loop.
+            threading.Thread(target=self._start_elsewhere, name=f"farcall-slot-{self.number}", daemon=True).start()
+        else:
+            # In this thread: on Linux a guest dies with the thread that started it.
+            self._begin(spawn(self.directory))
+
+    def _start_elsewhere(self) -> None:
+        spawned = spawn(self.directory)
+        self._loop.call_soon_threadsafe(self._begin, spawned)
+
+    def _begin(self, spawned: Spawned) -> None:
+        self._spawned = spawned
+        if self._closing:
+            self.kill()
+        self._loop.add_reader(spawned.channel.fileno(), self._readable)
+        threading.Thread(target=self._wait, args=(spawned,), name=f"farcall-wait-{self.number}", daemon=True).start()
+        self._write(_with_spool(self._setup, self.spool))
+
+    def _wait(self, spawned: Spawned) -> None:
+        if hasattr(os, "waitid"):
+            # Not reaped yet, so that its id stays its own until the loop has seen to it.
+            with contextlib.suppress(ChildProcessError):
+                os.waitid(os.P_PID, spawned.process.pid, os.WEXITED | os.WNOWAIT)
+        else:
+            spawned.process.wait()
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the worker is ending
+            self._loop.call_soon_threadsafe(self._ended)
+
+    def _ended(self) -> None:
+        spawned = self._spawned
+        if spawned is None:
+            return
+        while self._read_once():
+            pass
+        started = set(self._outstanding)
+        unstarted = self._tokens()
+        started.difference_update(unstarted)
+        self._collect(final=True)
+        with self._alive:
+            self._signal_group(signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)  # children it left behind
+            return_code = spawned.process.wait()
+            self._reaped = True
+        code, message = explain_exit(return_code, self._oom_kills)
+        if self._broken:
+            code, message = "process_died", f"The function's process was stopped: {self._broken}."
+        self._loop.remove_reader(spawned.channel.fileno())
+        self._loop.remove_writer(spawned.channel.fileno())
+        spawned.close()
+        self._spawned = None
+        self._outstanding.clear()
+        if self._board is not None:
+            self._board.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self._listener.died(self, Death(code, message, sorted(started), unstarted, self._loaded, self._last_words))
+
+    def kill(self) -> None:
+        self._closing = True
+        self.kill_now()
+
+    def kill_now(self) -> None:
+        with self._alive:
+            if self._spawned is not None and not self._reaped:
+                self._signal_group(getattr(signal, "SIGKILL", signal.SIGTERM))
+
+    def _signal_group(self, number: int) -> None:
+        assert self._spawned is not None  # callers looked
+        process = self._spawned.process
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if sys.platform == "win32":
+                process.kill()
+            else:
+                os.killpg(process.pid, number)
+
+    def close(self) -> None:
+        self._closing = True
+        spawned = self._spawned
+        if spawned is None:
+            return
+        if spawned.tokens_write >= 0:
+            os.close(spawned.tokens_write)
+            spawned.tokens_write = -1
+        else:
+            self.kill()
+
+    # -- what the worker asks ------------------------------------------------------------------------------------------
+
+    def send(self, items: list[RunItem]) -> None:
+        spawned = self._spawned
+        if spawned is None or self._closing:
+            raise RuntimeError("this slot takes no more attempts")
+        outstanding = self._outstanding
+        if not outstanding:
+            self._head_since = time.monotonic()
+        outstanding.extend([item.seq for item in items])
+        self._write(Run(items))
+        if spawned.tokens_write >= 0:
+            # After the items: whoever holds a token will find its item in the channel.
+            os.write(spawned.tokens_write, b"".join([_TOKEN.pack(item.seq) for item in items]))
+
+    def take_back(self) -> list[int]:
+        seqs = self._tokens()
+        if seqs:
+            back = set(seqs)
+            self._outstanding = deque(seq for seq in self._outstanding if seq not in back)
+        return seqs
+
+    def _tokens(self) -> list[int]:
+        seqs: list[int] = []
+        if self._spawned is not None and self._spawned.tokens_read >= 0:
+            with contextlib.suppress(BlockingIOError):
+                while data := os.read(self._spawned.tokens_read, 4096):
+                    seqs += [seq for (seq,) in _TOKEN.iter_unpack(data)]
+        return seqs
+
+    def running(self) -> tuple[int, float] | None:
+        if not self._outstanding or self._board is None:
+            return None
+        head = self._outstanding[0]
+        seq, at = self._board.started()
+        if seq != head:
+            return None
+        # The guest may lie: nothing starts before it could, or in the future.
+        return head, min(max(at, self._head_since), time.monotonic()) if math.isfinite(at) else self._head_since
+
+    def taken(self, seq: int, count: int) -> None:
+        if self._spawned is not None:
+            self._write(Taken(seq, count))
+
+    def interrupt(self, seq: int) -> bool:
+        if sys.platform == "win32" or self._board is None:
+            return False
+        self._board.ask_to_stop(seq)
+        with self._alive:
+            if self._spawned is not None and not self._reaped:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self._spawned.process.pid, signal.SIGINT)
+        return True
+
+    def collect_output(self) -> None:
+        self._collect(final=False)
+
+    # -- what the guest says -------------------------------------------------------------------------------------------
+
+    def _readable(self) -> None:
+        for _ in range(_READS_PER_TURN):
+            if not self._read_once():
+                return
+
+    def _read_once(self) -> bool:
+        """Whether there may be more to read at once."""
+        if self._spawned is None:
+            return False
+        try:
+            data = self._spawned.channel.recv(READ_BYTES)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""
+        if not data:
+            self._loop.remove_reader(self._spawned.channel.fileno())
+            self.kill()  # it has ended, or is of no more use
+            return False
+        try:
+            told = [message for message in map(self._checked, self._parser.feed(data)) if message is not None]
+        except ChannelBroken as error:
+            self._broken = str(error)
+            self._loop.remove_reader(self._spawned.channel.fileno())
+            self.kill()
+            return False
+        if told:
+            self._listener.told(self, told)
+        return len(data) == READ_BYTES
+
+    def _checked(self, message: FromGuest) -> Told | None:
+        """The message, if it may come now; raises ChannelBroken."""
+        kind = type(message)
+        if kind is Succeeded or kind is Failed:
+            outstanding = self._outstanding
+            if not outstanding or outstanding[0] != message.seq:  # type: ignore[union-attr]  # narrowed by `kind`
+                raise ChannelBroken("the guest ended an attempt that it was not running")
+            outstanding.popleft()
+            self._head_since = time.monotonic()
+            if not 0 <= message.run_seconds < math.inf:  # type: ignore[union-attr]  # as above
+                raise ChannelBroken("the guest gave an impossible duration")
+            return message if kind is Succeeded else _bounded(message)  # type: ignore[arg-type,return-value]  # as above
+        if isinstance(message, Loaded):
+            if self._loaded:
+                raise ChannelBroken("the guest said twice that it has loaded")
+            self._loaded = True
+            self._last_words = ""
+            self._listener.loaded(self, message)
+            return None
+        if isinstance(message, Unloadable):
+            self._listener.unloadable(self, message)
+            return None
+        return self._checked_on_the_way(message)  # type: ignore[arg-type]  # the ends were seen to above
+
+    def _checked_on_the_way(self, message: Printed | Reported | Yielded) -> Told:
+        if isinstance(message, Printed):
+            if any(piece.stream not in _STREAMS or len(piece.text) > _TEXT_CHARACTERS for piece in message.pieces):
+                raise ChannelBroken("the guest printed to a stream that there is not, or too much at once")
+            if message.seq == 0:
+                return message
+        elif isinstance(message, Reported) and not (0 <= message.fraction <= 1 and len(message.stage) <= 1000):
+            raise ChannelBroken("the guest reported impossible progress")
+        if not self._outstanding or self._outstanding[0] != message.seq:
+            raise ChannelBroken("the guest spoke for an attempt that it was not running")
+        return message
+
+    def _collect(self, *, final: bool) -> None:
+        spawned = self._spawned
+        if spawned is None or spawned.stdout < 0:
+            return
+        head = self._outstanding[0] if self._outstanding else 0
+        pieces: list[Piece] = []
+        for stream, descriptor in (("stdout", spawned.stdout), ("stderr", spawned.stderr)):
+            with contextlib.suppress(BlockingIOError):
+                while data := os.read(descriptor, _TEXT_CHARACTERS):
+                    pieces.append(Piece(stream, time.time(), data.decode("utf-8", "replace")))
+        if not pieces:
+            return
+        if not self._loaded:
+            text = self._last_words + "".join(piece.text for piece in pieces)
+            self._last_words = text[-_LAST_WORDS_CHARACTERS:]
+        running = self.running()
+        if not final and (running is None or running[0] != head):
+            # It ended while we read: what came may be of the one before or after, so nobody gets it.
+            head = 0
+        self._listener.told(self, [Printed(head, pieces)])
+
+    # -- writing -------------------------------------------------------------------------------------------------------
+
+    def _write(self, message: ToGuest) -> None:
+        assert self._spawned is not None  # callers looked
+        data = pack(message)
+        if self._unsent:
+            self._unsent += data
+            return
+        try:
+            sent = self._spawned.channel.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            return  # it is dying; `died` follows
+        if sent < len(data):
+            self._unsent += memoryview(data)[sent:]
+            self._loop.add_writer(self._spawned.channel.fileno(), self._writable)
+
+    def _writable(self) -> None:
+        if self._spawned is None:
+            return
+        try:
+            sent = self._spawned.channel.send(self._unsent)
+        except BlockingIOError:
+            return
+        except OSError:
+            sent = len(self._unsent)
+        del self._unsent[:sent]
+        if not self._unsent:
+            self._loop.remove_writer(self._spawned.channel.fileno())
+
+
+def _with_spool(setup: Setup, spool: Path) -> Setup:
+    """The setup of one guest."""
+    return Setup(
+        setup.targets, setup.secret, str(spool), setup.inline_limit_bytes, setup.blob_limit_bytes, setup.stream_window
+    )
+
+
+def _bounded(end: Failed) -> Failed:
+    return Failed(
+        end.seq,
+        end.run_seconds,
+        end.code[:100],
+        end.message[:_TEXT_CHARACTERS],
+        end.hint[:1000],
+        end.remote_type[:1000],
+        end.traceback[:_TEXT_CHARACTERS],
+    )
