@@ -39,7 +39,7 @@ class HubSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lease_seconds: Annotated[Positive, Meta(description="How long a worker's attempts hold without one.")] = 10.0
     lease_margin_seconds: Annotated[
         Seconds,
-        Meta(description="After a lease has lapsed, how long until the hub counts on the attempt having stopped."),
+        Meta(description="Counted on top of a lease before its attempt is taken to have stopped."),
     ] = 2.0
     resume_grace_seconds: Annotated[
         Seconds, Meta(description="How long the attempts of a disconnected worker wait for it to come back.")
@@ -50,9 +50,7 @@ class HubSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prefetch_seconds: Annotated[
         Seconds, Meta(description="Work that is sent ahead to a worker, by the measured time of its function.")
     ] = 0.005
-    window_items: Annotated[Count, Meta(description="Invocations held in memory; the rest waits in the store.")] = (
-        65_536
-    )
+    window_items: Annotated[Count, Meta(description="Invocations held in memory; the rest is in the store.")] = 65_536
     window_bytes: Annotated[Bytes, Meta(description="Arguments held in memory.")] = 256 * MIB
 
     linger_seconds: Annotated[

@@ -29,12 +29,12 @@ _ENDINGS = {
 }
 
 
-class _PackedCall(rest.Question):
+class _PackedCall(rest.Question, frozen=True):
     args: msgspec.Raw = msgspec.Raw(b"\x80")
     options: rest.CallOptions = rest.CallOptions()
 
 
-class _PackedBatch(rest.Question):
+class _PackedBatch(rest.Question, frozen=True):
     items: list[msgspec.Raw]
     options: rest.CallOptions = rest.CallOptions()
 

@@ -21,7 +21,7 @@ Status = Literal["waiting", "queued", "running", "succeeded", "failed", "cancell
 MAX_BATCH = 10_000
 
 
-class Question(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Base of requests and of query parameters."""
 
 
@@ -63,7 +63,7 @@ class Account(msgspec.Struct):
     created_at: datetime
 
 
-class NewAccount(Question):
+class NewAccount(Question, frozen=True):
     handle: Handle
     email: Annotated[str, msgspec.Meta(min_length=3, max_length=254)]
     admin: bool = False
@@ -92,7 +92,7 @@ class Token(msgspec.Struct):
     revoked_at: datetime | None = None
 
 
-class NewToken(Question):
+class NewToken(Question, frozen=True):
     """Without `scopes`: the everyday ones of the asking token. `only` limits it to a function or namespace."""
 
     label: Text = ""
@@ -119,7 +119,7 @@ class AccountCreated(msgspec.Struct):
 # -- the catalog -------------------------------------------------------------------------------------------------------
 
 
-class FunctionsQuery(Question):
+class FunctionsQuery(Question, frozen=True):
     """`q` searches names and docstrings; `namespace` narrows to a namespace and what is below it."""
 
     q: Text = ""
@@ -169,7 +169,7 @@ class FunctionDetail(Function):
 # -- calling -----------------------------------------------------------------------------------------------------------
 
 
-class CallOptions(Question):
+class CallOptions(Question, frozen=True):
     """`timeout` in seconds of running, `expires` in seconds until the first start, `priority` larger first."""
 
     timeout: Annotated[float, msgspec.Meta(gt=0)] | None = None
@@ -179,14 +179,14 @@ class CallOptions(Question):
     key: Text = ""
 
 
-class Call(Question):
+class Call(Question, frozen=True):
     """`args`: an object by name, or a list by position."""
 
     args: dict[str, Any] | list[Any] = {}
     options: CallOptions = CallOptions()
 
 
-class Batch(Question):
+class Batch(Question, frozen=True):
     """Many argument sets for one function, each accepted or refused by itself."""
 
     items: Annotated[list[dict[str, Any] | list[Any]], msgspec.Meta(min_length=1, max_length=MAX_BATCH)]
@@ -225,7 +225,7 @@ class BatchAnswer(msgspec.Struct):
 # -- records -----------------------------------------------------------------------------------------------------------
 
 
-class InvocationsQuery(Question):
+class InvocationsQuery(Question, frozen=True):
     """`role`: those you called, or those of your functions. `since` is on creation time."""
 
     role: Literal["caller", "owner"] = "caller"
@@ -299,7 +299,7 @@ class Share(msgspec.Struct):
     created_at: datetime
 
 
-class NewShare(Question):
+class NewShare(Question, frozen=True):
     path: Path
     handle: Annotated[str, msgspec.Meta(min_length=1, max_length=254, examples=["bob"])]
     can: Literal["view", "invoke", "manage"] = "invoke"
