@@ -247,10 +247,6 @@ class MemoryStore:
         return [_queued(record) for record in self._records.values() if record.state is InvocationState.RUNNING]
 
     async def queued(self, ids: Sequence[bytes]) -> list[Queued]:
-        records = (self._records.get(identifier) for identifier in ids)
-        return [_queued(record) for record in records if record is not None and not record.state.final]
-
-    async def queued(self, ids: Sequence[bytes]) -> list[Queued]:
         found = [self._records[identifier] for identifier in set(ids) if identifier in self._records]
         return [_queued(record) for record in sorted(found, key=lambda record: record.seq) if not record.state.final]
 
