@@ -123,7 +123,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if mounted.returncode:
         pytest.skip("cannot mount a small file system here")
     yield small
-    subprocess.run(["umount", str(small)], check=True)
+    subprocess.run(["umount", "--lazy", str(small)], check=True)
 
 
 async def test_a_full_disk_is_called_that_and_is_survived(small_disk: Path) -> None:

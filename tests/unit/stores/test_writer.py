@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +86,12 @@ async def test_a_lazy_insert_alone_waits_no_longer_than_the_linger(room: Room, d
 async def test_one_transaction_is_one_wake_up_in_the_order_of_writing(room: Room, desk: Desk) -> None:
     order: list[int] = []
     before = room.wake_ups
+
+    def note(n: int, _: object) -> None:
+        order.append(n)
+
     for n in range(500):
-        room.store.write(Accept([desk.new()], lazy=True), lambda _, n=n: order.append(n))
+        room.store.write(Accept([desk.new()], lazy=True), partial(note, n))
     await desk.accept(desk.new())
     assert order == list(range(500))
     assert room.wake_ups - before <= 3
