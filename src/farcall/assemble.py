@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import getpass
 import os
 import random
+import re
 import uuid
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from farcall.settings import HubSettings
+from farcall.settings import HubSettings, WorkerSettings
+
+if TYPE_CHECKING:
+    from farcall.worker.options import Event
 
 Say = Callable[[str], None]
 
@@ -48,7 +54,15 @@ class Hub:
         await self.store.close()
 
 
-async def build_hub(settings: HubSettings) -> Hub:
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whom the first start makes the administrator."""
+
+    handle: str = "admin"
+    email: str = "admin@localhost"
+
+
+async def build_hub(settings: HubSettings, owner: Owner = Owner()) -> Hub:  # noqa: B008  # frozen
     """Open the store, recover, and wire everything. Raises ports.StoreUnusable."""
     from farcall.gateway.app import create_app
     from farcall.gateway.channels import Channels
@@ -69,7 +83,7 @@ async def build_hub(settings: HubSettings) -> Hub:
     from farcall.hub.streams import Streams
     from farcall.hub.workers import Workers
     from farcall.stores.blobs import FileBlobs
-    from farcall.stores.logs import SegmentLogs
+    from farcall.stores.logs import SegmentLogFiles
     from farcall.stores.sqlite.store import SqliteStore
     from farcall.stores.sqlite.writer import WriterLimits
 
@@ -92,7 +106,7 @@ async def build_hub(settings: HubSettings) -> Hub:
         dispatcher = Dispatcher(Core(epoch, limits, random.Random()), store)  # noqa: S311  # jitter only
         accounts = Accounts(store)
         catalog = Catalog(store)
-        log_files = SegmentLogs(data / "logs")
+        log_files = SegmentLogFiles(data / "logs")
         logs = Logs(log_files)
         streams = Streams(dispatcher)
         workers = Workers(dispatcher, store, catalog, logs, streams, identity)
@@ -109,7 +123,14 @@ async def build_hub(settings: HubSettings) -> Hub:
             store, live=invocations.live_state, reasons=lambda identifier: workers.named(dispatcher.explain(identifier))
         )
         blobs = FileBlobs(data / "blobs")
-        room = BlobRoom(store, blobs, limit_bytes=settings.blob_limit_bytes, needed_by=dispatcher.core.needs_blob)
+        blobs.prepare()
+        room = BlobRoom(
+            store,
+            blobs,
+            limit_bytes=settings.blob_limit_bytes,
+            pin_seconds=settings.blob_pin_seconds,
+            needed_by=dispatcher.core.needs_blob,
+        )
         constants = {
             "hub": identity,
             "epoch": epoch,
@@ -125,19 +146,25 @@ async def build_hub(settings: HubSettings) -> Hub:
         services = HubServices(
             accounts, Shares(store, accounts), catalog, invocations, records, logs, room, workers, dispatcher, channels
         )
-        made = await accounts.ensure_administrator()
+        made = await accounts.ensure_administrator(owner.handle, owner.email)
         if made is not None:
             _write_secret(data / "admin-token", made.token)
         queued = await recover(dispatcher, store, identity, settings.resume_grace_seconds)
         housekeeping = asyncio.ensure_future(
             keep_house(
                 store,
-                blobs,
+                room,
                 retention_seconds=settings.retention_seconds,
                 interval_seconds=settings.housekeeping_seconds,
             )
         )
-        app = create_app(services, GatewayOptions())
+        options = GatewayOptions(
+            version("farcall"),
+            settings.body_limit_bytes,
+            settings.default_wait_seconds,
+            settings.wait_limit_seconds,
+        )
+        app = create_app(services, options)
         return Hub(
             settings,
             app,
@@ -171,25 +198,99 @@ def _write_secret(path: Path, text: str) -> None:
 
 def run_hub(settings: HubSettings, say: Say) -> int:
     """Run a hub until SIGTERM or Ctrl-C; returns the exit code."""
+    return _run(lambda: _live(settings, Owner(), say, lambda _hub, _url: None))
+
+
+def run_up(settings: HubSettings, say: Say) -> int:
+    """Run a hub whose first account is this machine's user, logged in here already; returns the exit code."""
+
+    def opened(hub: Hub, url: str) -> None:
+        from farcall.client import config
+
+        token = hub.first_token or _read_secret(Path(settings.data) / "admin-token")
+        if token is None:
+            say(f"log in with: farcall login {url}")
+            return
+        config.remember(url, token)
+        say(f"you are logged in here; elsewhere: farcall login {url}, with the token in {_token_path(settings)}")
+
+    return _run(lambda: _live(settings, _this_user(), say, opened))
+
+
+async def _live(settings: HubSettings, owner: Owner, say: Say, opened: Callable[[Hub, str], None]) -> int:
     from farcall.gateway.server import listen, serve
 
-    async def life() -> int:
-        listener = listen(settings.host, settings.port)
-        hub = await build_hub(settings)
-        host, port = listener.getsockname()[:2]
-        say(f"data in {Path(settings.data).resolve()}")
-        if hub.first_token is not None:
-            say(f"the administrator's token is in {Path(settings.data) / 'admin-token'}")
-        if hub.queued:
-            say(f"{hub.queued} invocations wait from before")
-        say(f"listening on http://{host}:{port}")
-        try:
-            await serve(hub.app, listener, before_end=hub.say_goodbye)
-        finally:
-            await hub.stop()
-        return 0
+    listener = listen(settings.host, settings.port)
+    hub = await build_hub(settings, owner)
+    host, port = listener.getsockname()[:2]
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    say(f"data in {Path(settings.data).resolve()}")
+    if hub.first_token is not None:
+        say(f"made the administrator {owner.handle}; the token is in {_token_path(settings)}")
+    if hub.queued:
+        say(f"{hub.queued} invocations wait from before")
+    opened(hub, url)
+    say(f"listening on {url}")
+    try:
+        await serve(hub.app, listener, before_end=hub.say_goodbye)
+    finally:
+        await hub.stop()
+    return 0
 
-    return _run(life)
+
+def _this_user() -> Owner:
+    """The account of whoever starts `farcall up`: the user's name as far as handles allow it."""
+    try:
+        name = getpass.getuser().lower()
+    except (OSError, KeyError):
+        name = ""
+    handle = re.sub(r"[^a-z0-9_]", "_", name).lstrip("_0123456789")[:30] or "admin"
+    return Owner(handle, f"{handle}@localhost")
+
+
+def _token_path(settings: HubSettings) -> Path:
+    return Path(settings.data) / "admin-token"
+
+
+def _read_secret(path: Path) -> str | None:
+    return path.read_text(encoding="ascii").strip() if path.is_file() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What to serve, and to whom."""
+
+    targets: tuple[str, ...]
+    url: str
+    token: str = field(repr=False)
+    namespace: str = ""
+    labels: dict[str, Any] = field(default_factory=dict)
+    reload: bool = False
+
+
+def run_worker(settings: WorkerSettings, serving: Serving, on_event: Callable[[Event], None]) -> int:
+    """Serve functions until told to stop; returns the exit code."""
+    from farcall.worker import ServeOptions, run
+
+    return run(
+        ServeOptions(
+            targets=serving.targets,
+            hub=serving.url,
+            token=serving.token,
+            name=settings.name,
+            namespace=serving.namespace,
+            slots=settings.slots or os.cpu_count() or 1,
+            labels=serving.labels,
+            reload=serving.reload,
+            credit_per_slot=settings.credit_per_slot,
+            kill_grace_seconds=settings.kill_grace_seconds,
+            drain_seconds=settings.drain_seconds,
+            connect_patience_seconds=settings.connect_patience_seconds,
+            blob_limit_bytes=settings.blob_limit_bytes,
+            blob_cache_limit_bytes=settings.blob_cache_limit_bytes,
+            on_event=on_event,
+        )
+    )
 
 
 def _run(life: Callable[[], Coroutine[Any, Any, int]]) -> int:

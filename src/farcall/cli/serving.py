@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import click
+
+from farcall.worker.options import Event, EventKind
 
 
 def _labels(_ctx: click.Context, _param: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
@@ -50,19 +51,32 @@ def serve(
 
     Stop with Ctrl-C or SIGTERM: what runs is finished first; a second time: at once.
     """
-    from farcall.assemble import run_worker
+    from farcall.assemble import Serving, run_worker
     from farcall.cli.remote import credentials
+    from farcall.settings import load_worker
 
     url, token = credentials()
-    code = run_worker(
-        sources,
-        url=url,
-        token=token,
-        namespace=namespace,
-        name=name,
-        slots=slots or os.cpu_count() or 1,
-        labels=labels,
-        reload=reload,
-        say=lambda line: click.echo(line, err=True),
-    )
-    sys.exit(code)
+    settings = load_worker(name=name, slots=slots)
+    options = Serving(sources, url, token, namespace or "", dict(labels), reload)
+    sys.exit(run_worker(settings, options, _tell))
+
+
+def _tell(event: Event) -> None:
+    """One line for the owner's terminal."""
+    message = event.message
+    names = ", ".join(event.names)
+    if event.kind is EventKind.READY:
+        message = f"serving {names} (Ctrl-C ends it)"
+    elif event.kind is EventKind.REFUSED:
+        message = f"not served: {names}: {message} {event.detail}".rstrip()
+    elif event.kind is EventKind.RELOADED:
+        message = f"loaded anew: {names}"
+    elif event.kind is EventKind.FUNCTION_ERROR:
+        message = f"{names} raised {message}"
+    elif event.kind in (EventKind.UNLOADABLE, EventKind.FAILED):
+        message = f"Error: {message}"
+        if event.failure is not None and event.failure.hint:
+            message = f"{message}\n{event.failure.hint}"
+    if event.kind is EventKind.UNLOADABLE and event.detail:
+        message = f"{message}\n{event.detail.rstrip()}"
+    click.echo(message, err=True)

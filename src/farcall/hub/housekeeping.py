@@ -8,6 +8,7 @@ import time
 import structlog
 
 from farcall.hub import ports
+from farcall.hub.blobs import BlobRoom
 
 log = structlog.get_logger("farcall.hub.housekeeping")
 
@@ -15,28 +16,16 @@ _BATCH = 500
 
 
 async def keep_house(
-    store: ports.Store, blobs: ports.Blobs, *, retention_seconds: float, interval_seconds: float
+    store: ports.Store, blobs: BlobRoom, *, retention_seconds: float, interval_seconds: float
 ) -> None:
     """Run until cancelled. A failing round is logged and tried again."""
     while True:
         await asyncio.sleep(interval_seconds)
         try:
-            await collect_blobs(store, blobs, time.time())
             await expunge(store, time.time() - retention_seconds)
+            await blobs.collect(time.time())
         except Exception:
             log.exception("housekeeping failed; it is tried again", interval_seconds=interval_seconds)
-
-
-async def collect_blobs(store: ports.Store, blobs: ports.Blobs, now: float) -> int:
-    """Delete blobs that have neither reference nor live pin; returns how many."""
-    collected = 0
-    while True:
-        digests = await store.do(ports.CollectBlobs(now, _BATCH))
-        for digest in digests:
-            await blobs.delete(digest)
-        collected += len(digests)
-        if len(digests) < _BATCH:
-            return collected
 
 
 async def expunge(store: ports.Store, before: float) -> int:

@@ -26,9 +26,14 @@ _STATES = {state.label: state for state in InvocationState}
 class Reason(Protocol):
     """What the dispatcher says of why an invocation is where it is: when (wall-clock seconds), a code, a sentence."""
 
-    at: float
-    what: str
-    detail: str
+    @property
+    def at(self) -> float: ...
+
+    @property
+    def what(self) -> str: ...
+
+    @property
+    def detail(self) -> str: ...
 
 
 @dataclass(slots=True, frozen=True)
