@@ -5,6 +5,7 @@ A look at the bytes suffices for nearly all small payloads; only the others are 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from farcall.payload.errors import MalformedPayload
 
 _LOOK_BELOW_BYTES: Final = 16 * 1024
 _CONTAINER_OPENERS: Final = bytes([*range(0x80, 0xA0), 0xC7, 0xC8, 0xC9, *range(0xD4, 0xD9), *range(0xDC, 0xE0)])
+_SCALARS: Final = frozenset({int, float, str, bool, type(None), bytes})
 _OTHERS: Final = bytes(byte for byte in range(256) if byte not in _CONTAINER_OPENERS)
 
 
@@ -43,15 +45,15 @@ def audit(data: bytes | memoryview) -> None:
 
 def _walk(data: bytes | memoryview) -> None:
     level: list[Any] = [_decoder.decode(data)]
-    for _ in range(MAX_DEPTH + 1):
+    for depth in range(MAX_DEPTH + 1):
         deeper: list[Any] = []
         for value in level:
             kind = type(value)
             if kind is list:
-                deeper += value
+                deeper += _children(value, depth)
             elif kind is dict:
-                deeper += value
-                deeper += value.values()
+                deeper += _children(value, depth)
+                deeper += _children(value.values(), depth)
             elif kind is _Extension:
                 deeper += _inside(value)
             elif kind is datetime:
@@ -60,6 +62,11 @@ def _walk(data: bytes | memoryview) -> None:
         if not level:
             return
     raise MalformedPayload(f"values are nested more than {MAX_DEPTH} deep")
+
+
+def _children(values: Collection[Any], depth: int) -> Collection[Any]:
+    """What is to be looked at next: not a list of scalars, which most long lists are, unless it is too deep itself."""
+    return () if depth < MAX_DEPTH and set(map(type, values)) <= _SCALARS else values
 
 
 def _inside(extension: _Extension) -> list[Any]:

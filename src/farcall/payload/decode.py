@@ -14,12 +14,15 @@ import msgspec
 from farcall.payload import arrays, times
 from farcall.payload.audit import audit
 from farcall.payload.blobs import BlobReference, BlobSource
-from farcall.payload.codes import Code
+from farcall.payload.codes import BLOB_MAGIC, Code
 from farcall.payload.convert import convert, without_enums
 from farcall.payload.dtypes import Dtype, check_header
 from farcall.payload.errors import BlobMissing, MalformedPayload
 from farcall.payload.values import EnumValue, FileContent, RawArray, Record, RecordTuple
 
+_LOOK_BELOW_BYTES: Final = 16 * 1024
+_ENUM: Final = bytes((Code.ENUM,))
+_FILE: Final = bytes((Code.FILE,))
 _COMPLEX: Final = Struct(">dd")
 
 
@@ -38,8 +41,10 @@ def decode(
     Raises MalformedPayload (WrongType if only the hint does not fit, naming the place from `where` on; BlobMissing if
     a blob is named and `blobs` is None), what `blobs` raises, and OSError if a file cannot be written.
     """
-    if type is None and blobs is None and files is None:
-        return _guarded(data, _plain_reader.decoder.decode)
+    if (type is None and blobs is None and files is None) or _needs_no_options(data):
+        if type is None:
+            return _guarded(data, _plain_reader.decoder.decode)
+        return _guarded(data, lambda payload: convert(_plain_reader.decoder.decode(payload), type, where))
     reader = _Reader(blobs, files, keep_enums=type is not None)
     if type is None:
         return _guarded(data, reader.decoder.decode)
@@ -49,6 +54,17 @@ def decode(
         return without_enums(made) if reader.met_enums else made
 
     return _guarded(data, typed)
+
+
+def _needs_no_options(data: bytes | memoryview) -> bool:
+    """Whether a look at the bytes shows that there is no enum, file or blob: then one reader serves all."""
+    return (
+        isinstance(data, bytes)
+        and len(data) < _LOOK_BELOW_BYTES
+        and _ENUM not in data
+        and _FILE not in data
+        and BLOB_MAGIC not in data
+    )
 
 
 def decode_raw(data: bytes | memoryview) -> Any:

@@ -68,7 +68,10 @@ class Writer:
         if self._pending and self._sink is not None:
             for key, (_, buffer) in self._pending.items():
                 self._put[key] = (self._sink.put(buffer), len(buffer))
+            self._pending.clear()
             data = self._bytes(value)
+            if self._pending:
+                raise Refused(type(value).__name__, "it changes while it is encoded")
         return data
 
     def _bytes(self, value: object) -> bytes:

@@ -99,3 +99,15 @@ def test_a_hundred_levels_travel_and_one_more_does_not():
     encode(nested)
     with pytest.raises(Unencodable, match="100 deep"):
         encode((nested,))
+
+
+def test_a_value_that_changes_while_it_is_encoded_is_refused():
+    @dataclasses.dataclass
+    class Changing:
+        text: str
+
+        def __getattribute__(self, name: str) -> object:
+            return "x" * 100 + str(id(object())) if name == "text" else object.__getattribute__(self, name)
+
+    with pytest.raises(Unencodable, match="changes while it is encoded"):
+        encode(Changing(""), blobs=Memory(), blob_threshold_bytes=10)
