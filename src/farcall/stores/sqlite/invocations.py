@@ -97,20 +97,20 @@ class InvocationCommands(Speaker):
         done = 0
         while done < command.limit:
             page = self.all("expunge_candidates", start, _EXPUNGE_STEP)
-            chosen: list[int] = []
+            passed: list[int] = []
             for seq, created_at, finished_at, has_bodies in page:
-                if created_at >= command.before or done + len(chosen) >= command.limit:
+                if created_at >= command.before or done >= command.limit:
                     page = []
                     break
                 expunged = finished_at is not None and finished_at < command.before
-                if expunged and has_bodies:
-                    chosen.append(seq)
+                if expunged:
+                    passed.append(seq)
+                    done += has_bodies
                 gapless = gapless and expunged
                 if gapless:
                     below = seq + 1
                 start = seq + 1
-            done += len(chosen)
-            keys = _encode_json(chosen).decode()
+            keys = _encode_json(passed).decode()
             for name in ("expunge", "expunge_bodies", "expunge_references"):
                 self.one(name, keys)
             if not page:

@@ -27,7 +27,7 @@ CREATE TABLE tokens (
 CREATE INDEX tokens_by_account ON tokens (account);
 
 CREATE TABLE grants (
-    key INTEGER PRIMARY KEY,
+    key INTEGER PRIMARY KEY AUTOINCREMENT, -- a deleted grant's key is not given to another
     path TEXT NOT NULL,
     grantee INTEGER NOT NULL REFERENCES accounts,
     level TEXT NOT NULL,
