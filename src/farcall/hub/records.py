@@ -162,7 +162,8 @@ def _sentence(note: ports.Note) -> str:
 def _ending(row: ports.InvocationRow) -> list[Line]:
     lines = []
     if row.started_at is not None:
-        lines.append(Line(row.started_at, "started", f"attempt {row.attempt} started on worker {row.worker[:12]}"))
+        at = max(row.started_at, row.created_at)  # reckoned back from the worker's own measure
+        lines.append(Line(at, "started", f"attempt {row.attempt} started on worker {row.worker[:12]}"))
     failure = failure_of(row)
     text = f"{row.state.label} after {row.run_seconds:.3f} s of running" if failure is None else failure.message
     lines.append(Line(row.finished_at or row.created_at, row.state.label, text))

@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx2
+import msgspec
+import pytest
+
+from farcall import payload
+from farcall.gateway.calls import preference
+
+from .conftest import NUMBER, Served, World
+
+pytestmark = pytest.mark.anyio
+
+URL = "/v1/functions/alice/physics/fall/invocations"
+
+
+def fall(x: float) -> float:
+    if x < 0:
+        raise ValueError("no falling upwards")
+    return 9.81 * x
+
+
+@pytest.fixture
+async def serving(world: World) -> World:
+    await world.serve(**{"physics/fall": Served(fall)})
+    await world.share("alice/physics")
+    return world
+
+
+async def call(world: World, args: Any, handle: str = "bob", url: str = URL, **headers: str) -> httpx2.Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return await world.http.post(url, json={"args": args}, headers={**world.of(handle), **named})
+
+
+def refused(answer: httpx2.Response, status: int, code: str) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = answer.json()
+    assert (body["code"], body["status"]) == (code, status)
+    assert body["detail"]
+    return body
+
+
+@pytest.mark.parametrize("args", [{"x": 2.0}, [2.0], {"x": 2}])
+async def test_a_call_waits_for_its_result(serving: World, args: Any) -> None:
+    answer = await call(serving, args)
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert body["status"] == "succeeded"
+    assert body["result"] == pytest.approx(19.62)
+    assert body["id"].startswith("inv_")
+
+
+async def test_a_call_that_does_not_want_to_wait_is_told_where_to_ask(serving: World) -> None:
+    answer = await call(serving, {"x": 2.0}, Prefer="respond-async")
+    assert answer.status_code == 202
+    assert answer.headers["preference-applied"] == "respond-async"
+    where = answer.headers["location"]
+    for _ in range(100):
+        result = await serving.http.get(f"{where}/result", headers=serving.of("bob"))
+        if result.status_code == 200:
+            break
+        assert result.status_code == 202
+        await asyncio.sleep(0.01)
+    assert result.json()["result"] == pytest.approx(19.62)
+    record = (await serving.http.get(where, headers=serving.of("bob"))).json()
+    assert (record["status"], record["caller"], record["function"]) == ("succeeded", "bob", "alice/physics/fall")
+
+
+async def test_a_call_that_takes_longer_than_the_wait_is_pending_and_then_cancelled(serving: World) -> None:
+    serving.worker.hold = True
+    answer = await call(serving, {"x": 2.0}, Prefer="wait=0.2")
+    assert answer.status_code == 202
+    assert answer.headers["preference-applied"] == "wait=0.2"
+    where = answer.headers["location"]
+    result = await serving.http.get(f"{where}/result", headers=serving.of("bob"))
+    assert result.status_code == 202
+    stopping = await serving.http.delete(where, headers=serving.of("bob"))
+    assert stopping.status_code == 202
+    for _ in range(100):
+        record = (await serving.http.get(where, headers=serving.of("bob"))).json()
+        if record["status"] == "cancelled":
+            break
+        await asyncio.sleep(0.01)
+    assert record["status"] == "cancelled"
+    refused(await serving.http.get(f"{where}/result", headers=serving.of("bob")), 409, "cancelled")
+    refused(await serving.http.post(f"{where}/cancel", headers=serving.of("bob")), 409, "already_finished")
+
+
+async def test_what_the_function_raised_is_no_server_error(serving: World) -> None:
+    body = refused(await call(serving, {"x": -1.0}), 424, "function_error")
+    assert body["detail"] == "no falling upwards"
+    assert body["remote_type"] == "ValueError"
+    assert "raise ValueError" in body["traceback"]
+    assert body["invocation"].startswith("inv_")
+
+
+@pytest.mark.parametrize(
+    ("args", "place"),
+    [
+        ({"x": "fast"}, "x"),
+        ({}, ""),
+        ({"x": 1, "y": 2}, ""),
+        ([1, 2], ""),
+        ({"x": None}, "x"),
+        ({"x": {"$type": "nonsense", "value": 1}}, "x"),
+    ],
+)
+async def test_arguments_that_do_not_fit_are_refused_with_their_place(serving: World, args: Any, place: str) -> None:
+    body = refused(await call(serving, args), 422, "invalid_arguments")
+    assert place in body["problems"][0]["path"]
+    assert serving.worker.held == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]", b"{", b'{"args": 3}', b'{"args": {}, "more": 1}', b'{"options": {"timeout": 0}}', b"\xff", b"null"],
+)
+async def test_a_malformed_body_is_refused_and_harms_nothing(serving: World, content: bytes) -> None:
+    answer = await serving.http.post(URL, content=content, headers=serving.of("bob"))
+    assert answer.status_code in (400, 422)
+    assert (await call(serving, [1.0])).status_code == 200
+
+
+async def test_deeply_nested_arguments_are_refused(serving: World) -> None:
+    content = b'{"args": [' + b"[" * 40_000 + b"]" * 40_000 + b"]}"
+    answer = await serving.http.post(URL, content=content, headers=serving.of("bob"))
+    assert answer.status_code in (400, 422)
+
+
+async def test_a_body_over_the_limit_is_refused(serving: World) -> None:
+    refused(await call(serving, {"x": "a" * 200_000}), 413, "too_large")
+
+
+async def test_another_media_type_is_refused(serving: World) -> None:
+    headers = {**serving.of("bob"), "Content-Type": "text/csv"}
+    refused(await serving.http.post(URL, content=b"x,1", headers=headers), 400, "invalid_request")
+
+
+async def test_the_same_key_gives_the_same_invocation(serving: World) -> None:
+    first = await call(serving, {"x": 2.0}, Idempotency_Key="one")
+    again = await call(serving, {"x": 2.0}, Idempotency_Key="one")
+    assert first.json() == again.json()
+    other = await call(serving, {"x": 2.0}, Idempotency_Key="two")
+    assert other.json()["id"] != first.json()["id"]
+    refused(await call(serving, {"x": 3.0}, Idempotency_Key="one"), 409, "conflict")
+
+
+async def test_a_stranger_cannot_tell_a_hidden_function_from_none(serving: World) -> None:
+    hidden = refused(await call(serving, [1], handle="admin"), 404, "not_found")
+    missing = refused(await call(serving, [1], handle="admin", url=URL.replace("fall", "nope")), 404, "not_found")
+    assert hidden["detail"].replace("fall", "nope") == missing["detail"]
+
+
+async def test_a_viewer_may_look_but_not_call(serving: World) -> None:
+    await serving.share("alice/physics", can="view")
+    shown = await serving.http.get("/v1/functions/alice/physics/fall", headers=serving.of("bob"))
+    assert shown.json()["can"] == "view"
+    refused(await call(serving, [1]), 403, "permission_denied")
+
+
+async def test_a_function_without_worker_fails_at_once_unless_the_call_waits(serving: World) -> None:
+    serving.worker.say(frames_leaving())
+    serving.hub.services.workers.disconnected(serving.worker)
+    serving.worker.told.clear()
+    body = refused(await call(serving, [1], Prefer="wait=5"), 503, "no_worker")
+    assert body["invocation"]
+    waiting = await serving.http.post(
+        URL, json={"args": [1], "options": {"queue": True}}, headers={**serving.of("bob"), "Prefer": "wait=0.3"}
+    )
+    assert waiting.status_code == 202, waiting.text
+
+
+def frames_leaving() -> Any:
+    from farcall.wire import frames
+
+    return frames.Leaving("test")
+
+
+async def test_msgpack_keeps_the_types_of_values(world: World) -> None:
+    anything = {"x-type": "any"}
+    await world.serve(echo=Served(lambda value: value, {"value": anything}, anything))
+    value = {"moment": (1, 2), "set": {3}, "big": 1 << 70, "bytes": b"\x00", "complex": 1 + 2j}
+    body = msgspec.msgpack.encode({"args": {"value": msgspec.Raw(payload.encode(value))}})
+    kind = "application/msgpack"
+    headers = {**world.of("alice"), "Content-Type": kind, "Accept": kind}
+    answer = await world.http.post("/v1/functions/alice/echo/invocations", content=body, headers=headers)
+    assert answer.headers["content-type"] == kind
+    decoded = msgspec.msgpack.decode(answer.content, type=dict[str, msgspec.Raw])
+    assert payload.decode(bytes(decoded["result"])) == value
+
+
+async def test_json_marks_types_that_it_lacks(world: World) -> None:
+    anything = {"x-type": "any"}
+    await world.serve(pair=Served(lambda: (1, b"\x00\x01"), {}, anything))
+    answer = await call(world, {}, "alice", "/v1/functions/alice/pair/invocations")
+    shown = answer.json()["result"]
+    again = await world.http.post("/v1/functions/alice/pair/invocations", json={"args": []}, headers=world.of("alice"))
+    assert again.json()["result"] == shown
+    assert payload.decode(payload.from_json(shown)) == (1, b"\x00\x01")
+
+
+async def test_a_batch_accepts_or_refuses_each_item_by_itself(serving: World) -> None:
+    url = "/v1/functions/alice/physics/fall/batches"
+    items = [{"x": 1.0}, {"x": "bad"}, [3.0], {"y": 1}]
+    answer = await serving.http.post(url, json={"items": items}, headers=serving.of("bob"))
+    assert answer.status_code == 202, answer.text
+    got = answer.json()["items"]
+    assert [entry.get("problem", {}).get("code", "") for entry in got] == [
+        "",
+        "invalid_arguments",
+        "",
+        "invalid_arguments",
+    ]
+    assert got[0]["id"] != got[2]["id"]
+    for _ in range(100):
+        result = await serving.http.get(f"/v1/invocations/{got[2]['id']}/result", headers=serving.of("bob"))
+        if result.status_code == 200:
+            break
+        await asyncio.sleep(0.01)
+    assert result.json()["result"] == pytest.approx(29.43)
+
+
+@pytest.mark.parametrize("items", [[], [1], "many"])
+async def test_a_batch_of_nothing_or_of_no_argument_sets_is_refused(serving: World, items: Any) -> None:
+    url = "/v1/functions/alice/physics/fall/batches"
+    refused(await serving.http.post(url, json={"items": items}, headers=serving.of("bob")), 400, "invalid_request")
+
+
+async def test_a_stream_is_refused_with_a_way_to_get_it(world: World) -> None:
+    await world.serve(count=Served(lambda: None, {}, NUMBER, stream=True))
+    body = refused(await call(world, {}, "alice", "/v1/functions/alice/count/invocations"), 400, "invalid_request")
+    assert ".stream()" in body["hint"]
+
+
+async def test_a_digest_is_no_capability(serving: World) -> None:
+    mine = await serving.http.post("/v1/blobs", content=b"secret", headers=serving.of("alice"))
+    digest = mine.json()["digest"]
+    refused(await call(serving, {"x": {"$blob": digest}}), 404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds", "applied"),
+    [
+        ("", 30.0, ""),
+        ("respond-async", 0.0, "respond-async"),
+        ("wait=5", 5.0, "wait=5"),
+        ("wait=0.5; foo=bar", 0.5, "wait=0.5"),
+        ('return=minimal, wait="7"', 7.0, "wait=7"),
+        ("wait=100000", 300.0, "wait=300"),
+        ("wait=-1", 30.0, ""),
+        ("wait=soon", 30.0, ""),
+        ("wait=nan", 30.0, ""),
+    ],
+)
+def test_the_prefer_header_is_read_and_what_is_odd_ignored(header: str, seconds: float, applied: str) -> None:
+    prefer = preference(header, 30.0, 300.0)
+    assert (prefer.wait_seconds, prefer.applied) == (seconds, applied)
