@@ -98,7 +98,10 @@ def _takes_text(schema: dict[str, Any]) -> bool:
     """Types whose JSON form is a string: their text is taken literally."""
     if "anyOf" in schema:
         return any(_takes_text(choice) for choice in schema["anyOf"])
-    return schema.get("type") == "string"
+    choices = schema.get("enum")
+    if choices:
+        return all(isinstance(choice, str) for choice in choices)
+    return schema.get("type") == "string" or schema.get("x-type") == "str"
 
 
 def _by_schema(key: str, value: Any, schema: dict[str, Any]) -> Any:

@@ -78,7 +78,13 @@ def token() -> None:
 
 @token.command("create")
 @click.option("--label", default="", help="What it is for.")
-@click.option("--scope", "scopes", multiple=True, type=click.Choice(["invoke", "serve", "deploy", "manage", "admin"]))
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(["invoke", "serve", "deploy", "manage", "admin"]),
+    help="What it may do; may be given more than once. Default: what everyday work needs.",
+)
 @click.option("--only", default="", metavar="NAME", help="Only for this function or namespace.")
 @click.option("--expires", help="For example 30d, 12h.")
 @click.option("--print-token", is_flag=True, help="Print nothing but the token.")
