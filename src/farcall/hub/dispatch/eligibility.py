@@ -5,7 +5,7 @@ from __future__ import annotations
 from farcall.domain.states import WORKER_TRANSITIONS, WorkerState, require
 from farcall.hub.dispatch import waits
 from farcall.hub.dispatch.events import Now
-from farcall.hub.dispatch.pump import enter
+from farcall.hub.dispatch.lanes import enter
 from farcall.hub.dispatch.records import Pool, Version, Worker
 from farcall.hub.dispatch.state import State
 

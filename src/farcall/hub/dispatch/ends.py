@@ -6,6 +6,7 @@ from farcall.domain.errors import Failure
 from farcall.domain.model import Completion
 from farcall.domain.states import ATTEMPT_TRANSITIONS, AttemptState, ImpossibleTransition, InvocationState, require
 from farcall.hub.dispatch.events import Now
+from farcall.hub.dispatch.lanes import register
 from farcall.hub.dispatch.records import Entry
 from farcall.hub.dispatch.state import State, holder
 
@@ -31,6 +32,7 @@ def close_attempt(state: State, entry: Entry, how: AttemptState) -> None:
     state.touch_worker(worker)
     if version.throttled:
         version.throttled = False
+        register(version)
         state.touch_version(version)
 
 

@@ -113,6 +113,7 @@ def accept_rejected(state: State, event: AcceptRejected, now: Now) -> None:
         entry = state.entries.get(identifier)
         if entry is not None and not entry.accepted:
             reject(state, entry)
+            leave_to_store(state, entry.lane)  # a duplicate of what is queued there; a claim that found it passed it by
 
 
 def reject(state: State, entry: Entry) -> None:

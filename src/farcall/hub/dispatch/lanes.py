@@ -1,11 +1,16 @@
-"""Turns between callers: a level goes round its lanes, and each lane is first in, first out.
+"""Turns: a level goes round the lanes of its callers, a pool of workers goes round the levels that wait.
 
-A lane's head is in memory; when it runs low the store is asked for more, and until the answer comes the lane gives way.
+A lane is first in, first out. Its head is in memory; when it runs low the store is asked for more, and until the answer
+comes the lane gives way.
 """
 
 from __future__ import annotations
 
-from farcall.hub.dispatch.records import Entry, Lane, Level
+from bisect import insort
+from collections import deque
+
+from farcall.hub.dispatch.events import Now
+from farcall.hub.dispatch.records import Entry, Lane, Level, Pool, Version
 from farcall.hub.dispatch.state import State
 
 CLAIM_WHEN_FULL = 8  # a lane gets so many although the window is full: fairness holds over what is in the store too
@@ -47,8 +52,11 @@ def wake(state: State, lane: Lane, first: bool = False) -> None:
         state.fresh_lanes.append(lane)
 
 
-def take(state: State, level: Level) -> Entry | None:
-    """The next one whose turn it is, or None; lanes that have nothing in memory leave the round."""
+def take(state: State, level: Level, now: Now) -> Entry | None:
+    """The next one whose turn it is, or None; lanes that have nothing in memory leave the round.
+
+    What has expired costs its caller no turn; it ends when the turns are over.
+    """
     ring = level.ring
     while ring:
         lane = ring[0]
@@ -58,6 +66,10 @@ def take(state: State, level: Level) -> Entry | None:
             if not entry.in_lane:
                 continue
             entry.in_lane = False
+            expires_at = entry.invocation.expires_at
+            if expires_at is not None and expires_at <= now.wall:
+                state.expired.append(entry)
+                continue
             if lane.stored:
                 ask(state, lane)
             if not ready and (not lane.stored or lane.claiming):
@@ -105,3 +117,23 @@ def leave_to_store(state: State, lane: Lane) -> None:
 def waiting(lane: Lane) -> int:
     """How many wait in the lane: those in memory exactly, those in the store about."""
     return sum(entry.in_lane for entry in lane.ready) + lane.stored
+
+
+def register(version: Version) -> None:
+    """Let every pool of the version know that it waits."""
+    for level in version.levels.values():
+        if level.ring:
+            for pool in version.pools:
+                enter(pool, level)
+
+
+def enter(pool: Pool, level: Level) -> None:
+    """Give the level its place in the pool's round."""
+    if level in pool.members:
+        return
+    pool.members.add(level)
+    ring = pool.rings.get(level.priority)
+    if ring is None:
+        ring = pool.rings[level.priority] = deque()
+        insort(pool.order, level.priority)
+    ring.append(level)

@@ -13,7 +13,7 @@ from farcall.domain.states import (
 )
 from farcall.hub.dispatch import ends, retries
 from farcall.hub.dispatch.events import CompleteCommitted, CompleteStale, Finished, FinishLike, Now
-from farcall.hub.dispatch.lanes import leave_to_store
+from farcall.hub.dispatch.lanes import leave_to_store, register
 from farcall.hub.dispatch.records import Entry
 from farcall.hub.dispatch.state import State
 
@@ -66,6 +66,7 @@ def finished(state: State, event: Finished, now: Now) -> None:
             worker.backlog -= entry.estimate
         if version.throttled:
             version.throttled = False
+            register(version)
             state.touch_version(version)
         entry.outcome = completion = Completion(
             identifier,
@@ -139,5 +140,4 @@ def complete_stale(state: State, event: CompleteStale, now: Now) -> None:
         if fence:
             state.out.refuse_stale(entry.outcome.worker, identifier, fence)
         state.forget(entry)
-        if not entry.rejected:
-            leave_to_store(state, entry.lane)  # it may be queued there still, if it was adopted too late
+        leave_to_store(state, entry.lane)  # it may be queued there still, if it was adopted too late

@@ -6,9 +6,6 @@ something new goes round its workers (`_push`). Prefetch beyond the slots is bou
 
 from __future__ import annotations
 
-from bisect import insort
-from collections import deque
-
 from farcall.domain.states import (
     INVOCATION_TRANSITIONS,
     AttemptState,
@@ -19,7 +16,7 @@ from farcall.domain.states import (
 from farcall.hub.dispatch import ends
 from farcall.hub.dispatch.effects import Offered
 from farcall.hub.dispatch.events import Now
-from farcall.hub.dispatch.lanes import take
+from farcall.hub.dispatch.lanes import register, take
 from farcall.hub.dispatch.placement import POLICIES, Candidate, Wanted, round_robin
 from farcall.hub.dispatch.records import Entry, Lane, Level, Pool, Version, Worker
 from farcall.hub.dispatch.state import State
@@ -35,6 +32,8 @@ def pump(state: State, now: Now) -> None:
     if state.store_down:
         return
     if state.touched_workers:
+        for version in state.touched_versions:
+            register(version)
         workers, state.touched_workers = state.touched_workers, []
         for worker in workers:
             worker.touched = False
@@ -44,6 +43,10 @@ def pump(state: State, now: Now) -> None:
         for version in versions:
             version.touched = False
             _push(state, version, now)
+    if state.expired:
+        for entry in state.expired:
+            ends.expire(state, entry, now)
+        state.expired.clear()
     if state.fresh_lanes:
         lanes, state.fresh_lanes = state.fresh_lanes, []
         for lane in lanes:
@@ -68,7 +71,7 @@ def _fill(state: State, worker: Worker, now: Now) -> None:
     while True:
         if not _has_room(state, worker):
             return
-        entry = _next_turn(state, pool, worker)
+        entry = _next_turn(state, pool, worker, now)
         if entry is None:
             break
         place(state, worker, entry, now)
@@ -79,7 +82,7 @@ def _fill(state: State, worker: Worker, now: Now) -> None:
     worker.parked.clear()
 
 
-def _next_turn(state: State, pool: Pool, worker: Worker) -> Entry | None:
+def _next_turn(state: State, pool: Pool, worker: Worker, now: Now) -> Entry | None:
     while pool.order:
         priority = pool.order[-1]
         ring = pool.rings[priority]
@@ -95,7 +98,7 @@ def _next_turn(state: State, pool: Pool, worker: Worker) -> Entry | None:
                 worker.blocked = True  # never measured: it waits for a free slot, and nobody overtakes it
                 return None
             else:
-                entry = take(state, level)
+                entry = take(state, level, now)
                 if entry is not None:
                     if len(ring) > 1:
                         ring.rotate(-1)
@@ -116,7 +119,7 @@ def _push(state: State, version: Version, now: Now) -> None:
         if worker is None:
             register(version)
             return
-        entry = take(state, level)
+        entry = take(state, level, now)
         if entry is not None:
             place(state, worker, entry, now)
 
@@ -166,32 +169,9 @@ def _choose(state: State, version: Version) -> Worker | None:
     return chosen
 
 
-def register(version: Version) -> None:
-    """Let every pool of the version know that it waits."""
-    for level in version.levels.values():
-        if level.ring:
-            for pool in version.pools:
-                enter(pool, level)
-
-
-def enter(pool: Pool, level: Level) -> None:
-    """Give the level its place in the pool's round."""
-    if level in pool.members:
-        return
-    pool.members.add(level)
-    ring = pool.rings.get(level.priority)
-    if ring is None:
-        ring = pool.rings[level.priority] = deque()
-        insort(pool.order, level.priority)
-    ring.append(level)
-
-
 def place(state: State, worker: Worker, entry: Entry, now: Now) -> None:
     """Open an attempt: the offer goes out, or for what must not run twice first the lease to the store."""
     invocation = entry.invocation
-    if invocation.expires_at is not None and invocation.expires_at <= now.wall:
-        ends.expire(state, entry, now)
-        return
     if _RUNNING not in INVOCATION_TRANSITIONS[entry.state] or entry.attempt is not None:
         raise ImpossibleTransition(f"an attempt was opened for an invocation that is {entry.state.label}")
     lane = entry.lane

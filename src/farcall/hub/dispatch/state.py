@@ -21,6 +21,7 @@ class State:
         "entries",
         "epoch",
         "expected",
+        "expired",
         "fence_base",
         "fresh_lanes",
         "held_bytes",
@@ -61,6 +62,7 @@ class State:
         self.touched_workers: list[Worker] = []  # have got room, or something to take
         self.touched_versions: list[Version] = []  # have got something to place
         self.fresh_lanes: list[Lane] = []  # have begun to wait, with nothing in any worker's hands
+        self.expired: list[Entry] = []  # found at their turn
         # Cancels of what is not in the window: asked for; and committed while a worker may still come back with it.
         self.cancelling: dict[bytes, str] = {}
         self.unseen_cancels: dict[bytes, str] = {}

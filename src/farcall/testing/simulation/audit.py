@@ -19,14 +19,15 @@ def audit(state: State) -> None:
             running[entry.lane.version.id] += 1
             outstanding[entry.lane.key] += 1
             worker = entry.worker
-            assert worker is not None and worker.open.get(identifier) is entry, "an open attempt that no worker has"
+            assert worker is not None, "an open attempt without a worker"
+            assert worker.open.get(identifier) is entry, "an open attempt that its worker has not"
             assert entry.state is InvocationState.RUNNING, "an open attempt of what does not run"
             assert not entry.in_lane, "an open attempt of what waits"
         if entry.outcome is not None:
-            assert entry.attempt is None and not entry.in_lane, "an end of what goes on"
+            assert entry.attempt is None, "an end of what goes on"
+            assert not entry.in_lane, "an end of what waits"
     for version in state.versions.values():
         assert version.running == running[version.id], "running attempts of a version"
-        assert version.limit is None or version.running <= version.limit, "over its concurrency"
     for key, lane in state.lanes.items():
         assert lane.outstanding == outstanding[key], "open attempts of a lane"
         assert lane.held == held[key], "entries of a lane"

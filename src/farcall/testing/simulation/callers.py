@@ -45,7 +45,8 @@ class Caller:
 
     def _send(self, items: Sequence[NewInvocation], eager: bool, acknowledge: bool) -> None:
         copies = [msgspec.structs.replace(item) for item in items]
-        self.world.clock.after(self.random.uniform(0.0, 0.005), self._arrive, self.world.hub, copies, eager, acknowledge)
+        delay = self.random.uniform(0.0, 0.005)
+        self.world.clock.after(delay, self._arrive, self.world.hub, copies, eager, acknowledge)
 
     def _arrive(self, hub: Any, items: Sequence[NewInvocation], eager: bool, acknowledge: bool) -> None:
         if hub.alive:
@@ -63,7 +64,7 @@ class Caller:
 
     def cancel(self) -> None:
         """Also of what ended meanwhile, and twice."""
-        known = [identifier for identifier in self.world.invocations if self.world.invocations[identifier].caller == self.key]
+        known = [item.id for item in self.world.invocations.values() if item.caller == self.key]
         if known and self.world.hub.alive:
             ids = self.random.sample(known, min(len(known), self.random.randint(1, 4)))
             self.world.hub.feed(events.CancelRequested(ids))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from farcall.domain.model import FENCE_COUNTER_BITS, Completion, Settlement
+from farcall.domain.model import FENCE_COUNTER_BITS, Completion, NewInvocation, Settlement
 from farcall.domain.states import AttemptState, InvocationState
 from farcall.hub import ports
 from farcall.hub.dispatch import effects, events
 from farcall.hub.dispatch.events import LaneKey
 from farcall.testing.simulation.audit import audit
+from farcall.testing.simulation.telling import line
 
 if TYPE_CHECKING:
     from farcall.testing.simulation.hubs import Hub
@@ -63,20 +63,30 @@ class Checks:
     def handled(self, hub: Hub, event: events.Event, caused: Sequence[effects.Effect]) -> None:
         self.events += 1
         if self.world.trace is not None:
-            self.world.trace(f"{self.world.clock.mono:10.4f} {_short(event)}")
+            self.world.trace(f"{self.world.clock.mono:10.4f} {line(event)}")
             for effect in caused:
-                self.world.trace(f"{'':10}   → {_short(effect)}")
+                self.world.trace(f"{'':10}   → {line(effect)}")
         offers: dict[LaneKey, int] = {}
         for effect in caused:
             check = self._by_effect.get(type(effect))
             if check is not None:
                 check(hub, effect)
-            if isinstance(effect, effects.Offer):
-                for item in effect.items:
-                    invocation = item.invocation
-                    key = (invocation.version, invocation.priority, invocation.caller)
-                    offers[key] = offers.get(key, 0) + 1
+            for invocation in self._placed(effect):
+                key = (invocation.version, invocation.priority, invocation.caller)
+                offers[key] = offers.get(key, 0) + 1
+                version = hub.core.state.versions[invocation.version]
+                if version.limit is not None and version.running > version.limit:
+                    self._broken(f"version {version.id} is to run {version.running} at once, and may {version.limit}")
         self._turns(hub, offers)
+
+    def _placed(self, effect: effects.Effect) -> list[NewInvocation]:
+        """Those whose turn it was: offered now, or once their lease is durable."""
+        if isinstance(effect, effects.CommitLease):
+            return [self.world.invocations[row[0]] for row in effect.items]
+        if isinstance(effect, effects.Offer):
+            offered = [item.invocation for item in effect.items]
+            return [item for item in offered if not item.key and not self.world.never_twice(item.version)]
+        return []
 
     def settled(self, hub: Hub) -> None:
         """The effects of an event are carried out: everything accepted must be somewhere."""
@@ -257,11 +267,3 @@ class Checks:
         for caller in self.world.callers:
             for identifier in caller.unanswered:
                 self._broken(f"{identifier.hex()}: its caller is never told")
-
-
-_ZEROS = re.compile(r"b'(?:\\\\x00)*([^']*)'")
-
-
-def _short(value: object) -> str:
-    """One line; identifiers without their zeros."""
-    return _ZEROS.sub(r"<\1>", repr(value))[:600]

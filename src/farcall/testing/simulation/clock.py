@@ -16,17 +16,17 @@ class Clock:
         self.mono = 100.0
         self.wall_offset = 1_700_000_000.0
         self.steps = 0
-        self._plans: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
+        self._plans: list[tuple[float, int, Callable[..., object], tuple[Any, ...]]] = []
         self._count = 0
 
     def now(self) -> Now:
         return Now(self.mono, self.mono + self.wall_offset)
 
-    def at(self, mono: float, call: Callable[..., None], *arguments: Any) -> None:
+    def at(self, mono: float, call: Callable[..., object], *arguments: Any) -> None:
         self._count += 1
-        heappush(self._plans, (mono if mono > self.mono else self.mono, self._count, call, arguments))
+        heappush(self._plans, (max(self.mono, mono), self._count, call, arguments))
 
-    def after(self, seconds: float, call: Callable[..., None], *arguments: Any) -> None:
+    def after(self, seconds: float, call: Callable[..., object], *arguments: Any) -> None:
         self.at(self.mono + seconds, call, *arguments)
 
     def run(self, until: float, done: Callable[[], bool] | None = None) -> None:

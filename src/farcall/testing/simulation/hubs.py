@@ -62,8 +62,8 @@ class Hub:
     def start(self, grace_seconds: float) -> None:
         """What a hub does first."""
         records = self.world.disk.records
-        for version in self.world.versions:
-            self.feed(events.VersionPublished(version))
+        for facts in self.world.versions:
+            self.feed(events.VersionPublished(facts))
         presences = [row for row in immediately(records.presences()) if row.hub == HUB]
         lanes = [(tuple(lane), count) for lane, count in immediately(records.lanes())]
         leased = [reclaimed(row) for row in immediately(records.leased())]

@@ -38,7 +38,8 @@ def run(seed: int, core: CoreFactory = Core, trace: Callable[[str], None] | None
         world.checks.all_ended()
     except (AssertionError, LookupError, TypeError, ValueError) as error:
         raise Failed(
-            f"seed {seed}, after {world.checks.events} events at {world.clock.mono:.4f}: {type(error).__name__}: {error}\n"
+            f"seed {seed}, after {world.checks.events} events at {world.clock.mono:.4f}: "
+            f"{type(error).__name__}: {error}\n"
             f"see it again: python -m farcall.testing.simulate --seed {seed}"
         ) from error
     checks = world.checks

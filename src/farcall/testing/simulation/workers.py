@@ -1,4 +1,4 @@
-"""A worker as the hub sees it: slots, a queue, an outbox, a lease of its own clock. Its process may die or be frozen."""
+"""A worker as the hub sees it: slots, a queue, an outbox, a lease by its own clock. It may die or be frozen."""
 
 from __future__ import annotations
 
@@ -144,6 +144,9 @@ class Worker:
         elif what == "welcome":
             self._welcome = True
             self._renew(payload[0])
+            running = [key for key, job in self.jobs.items() if job.running]
+            if running:
+                self._say("started", running)
             if self.outbox:
                 self._say("finished", list(self.outbox.values()))
             self._start_next()
@@ -171,12 +174,18 @@ class Worker:
         return self.world.clock.mono >= self.lease_until
 
     def _lapse(self) -> None:
-        """Kill what runs once nobody vouches for it any more; what waits is not started."""
+        """Nobody vouches for it any more: kill what runs, drop what waits, and dial anew to say what is left."""
         if not self.lapsed:
             return
+        held = bool(self.jobs)
+        for job in self.queue:
+            del self.jobs[(job.id, job.fence)]
+        self.queue.clear()
         for job in list(self.jobs.values()):
             if job.running:
                 self._end(job, AttemptState.LOST, Failure("worker_lost", "The lease lapsed."), said=not self.careless)
+        if self.link is not None and held:
+            self.link.cut()  # also if it only just registered: what it said to hold is no more
 
     # -- what it runs --------------------------------------------------------------------------------------------------
 

@@ -68,7 +68,8 @@ class World:
         for caller in self.callers:
             apply(ports.CreateAccount(f"caller{caller.key}", f"{caller.key}@example.org", False, 0.0))
         specs = [
-            ports.VersionSpec(facts.name, {}, b"i", b"m", b"d%d" % facts.version, facts.options) for facts in self.versions
+            ports.VersionSpec(facts.name, {}, b"i", b"m", b"d%d" % facts.version, facts.options)
+            for facts in self.versions
         ]
         apply(ports.PublishVersions(1, specs, 0.0))
 
