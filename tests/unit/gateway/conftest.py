@@ -31,7 +31,7 @@ class Served:
     do: Callable[..., Any]
     parameters: dict[str, dict[str, Any]] = field(default_factory=lambda: {"x": NUMBER})
     result: dict[str, Any] = field(default_factory=lambda: NUMBER)
-    options: FunctionOptions = FunctionOptions()
+    options: FunctionOptions = field(default_factory=FunctionOptions)
     stream: bool = False
 
     @property

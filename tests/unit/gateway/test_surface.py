@@ -260,8 +260,8 @@ async def test_explain_is_a_timeline(world: World) -> None:
     identifier = await call(world)
     body = (await get(world, f"/v1/invocations/{identifier}/explain")).json()
     assert body["status"] == "succeeded"
-    assert [line["what"] for line in body["items"]][0] == "accepted"
-    assert [line["what"] for line in body["items"]][-1] == "succeeded"
+    assert body["items"][0]["what"] == "accepted"
+    assert body["items"][-1]["what"] == "succeeded"
     assert [line["at"] for line in body["items"]] == sorted(line["at"] for line in body["items"])
 
 
