@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from farcall.worker.options import Event, EventKind
+from farcall.cli.output import count
+
+if TYPE_CHECKING:
+    from farcall.worker import Event
 
 
-def _labels(_ctx: click.Context, _param: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
-    labels = {}
+def _labels(_context: click.Context, _parameter: click.Parameter, pairs: tuple[str, ...]) -> dict[str, Any]:
+    """Numbers and booleans as what they are, everything else as text."""
+    labels: dict[str, Any] = {}
     for pair in pairs:
-        key, equals, value = pair.partition("=")
+        key, equals, text = pair.partition("=")
         if not equals or not key:
             raise click.BadParameter(f"{pair!r} is not KEY=VALUE")
-        labels[key] = value
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        labels[key] = value if isinstance(value, int | float | str | bool) else text
     return labels
 
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="FILE_OR_MODULE...")
-@click.option("--namespace", help="Namespace for functions that name none.")
+@click.option("--namespace", metavar="NAME", help="Put before the names of these functions.")
 @click.option("--name", help="Name of this worker; default: the machine's.")
 @click.option(
-    "--slots",
-    type=click.IntRange(1, 4096),
-    default=None,
-    help="Calls at once, each in its own process; default: cores.",
+    "--slots", type=click.IntRange(1, 4096), help="Calls at once, each in a process of its own; default: one per core."
 )
 @click.option(
     "--labels",
@@ -36,16 +44,18 @@ def _labels(_ctx: click.Context, _param: click.Parameter, pairs: tuple[str, ...]
     multiple=True,
     metavar="KEY=VALUE",
     callback=_labels,
-    help="Advertised, matched by requires=.",
+    help="Advertised beside CPU and memory, and matched by requires=; may be given more than once.",
 )
 @click.option("--reload", is_flag=True, help="Load the files anew when they change.")
+@click.option("--config", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="TOML file of settings.")
 def serve(
     sources: tuple[str, ...],
     namespace: str | None,
     name: str | None,
     slots: int | None,
-    labels: dict[str, str],
+    labels: dict[str, Any],
     reload: bool,
+    config: Path | None,
 ) -> None:
     """Serve the functions of FILE_OR_MODULE from here. Only their interfaces go to the hub.
 
@@ -56,27 +66,36 @@ def serve(
     from farcall.settings import load_worker
 
     url, token = credentials()
-    settings = load_worker(name=name, slots=slots)
-    options = Serving(sources, url, token, namespace or "", dict(labels), reload)
-    sys.exit(run_worker(settings, options, _tell))
+    settings = load_worker(config, name=name, slots=slots)
+    serving = Serving(sources, url, token, namespace=namespace or "", labels=labels, reload=reload)
+    sys.exit(run_worker(settings, serving, _tell))
 
 
 def _tell(event: Event) -> None:
-    """One line for the owner's terminal."""
-    message = event.message
-    names = ", ".join(event.names)
-    if event.kind is EventKind.READY:
-        message = f"serving {names} (Ctrl-C ends it)"
-    elif event.kind is EventKind.REFUSED:
-        message = f"not served: {names}: {message} {event.detail}".rstrip()
-    elif event.kind is EventKind.RELOADED:
-        message = f"loaded anew: {names}"
-    elif event.kind is EventKind.FUNCTION_ERROR:
-        message = f"{names} raised {message}"
-    elif event.kind in (EventKind.UNLOADABLE, EventKind.FAILED):
-        message = f"Error: {message}"
-        if event.failure is not None and event.failure.hint:
-            message = f"{message}\n{event.failure.hint}"
-    if event.kind is EventKind.UNLOADABLE and event.detail:
-        message = f"{message}\n{event.detail.rstrip()}"
-    click.echo(message, err=True)
+    """One event of the worker, in words, on stderr."""
+    colour, text = _WORDS[event.kind.value](event)
+    click.secho(text, err=True, fg=colour)
+    if event.detail and event.kind.value in _WITH_DETAIL:
+        click.echo("".join(f"    {line}\n" for line in event.detail.rstrip().splitlines()), err=True, nl=False)
+
+
+def _serving(event: Event) -> str:
+    shown = ", ".join(event.names)
+    return f"{count(len(event.names), 'function')}: {shown}" if len(event.names) > 1 else shown
+
+
+_WITH_DETAIL = {"unloadable", "refused", "function_error"}
+_WORDS: dict[str, Any] = {
+    "ready": lambda event: ("green", f"serving {_serving(event)}"),
+    "reloaded": lambda event: ("green", f"loaded anew: {_serving(event)}"),
+    "refused": lambda event: ("red", f"Error: {', '.join(event.names)} is not served: {event.message}"),
+    "unloadable": lambda event: ("red", f"Error: {event.message}"),
+    "disconnected": lambda event: ("yellow", event.message),
+    "reconnecting": lambda event: ("yellow", event.message),
+    "draining": lambda event: (None, f"leaving: {event.message}; what runs is finished first"),
+    "function_error": lambda event: (None, f"{', '.join(event.names)} raised {event.message}"),
+    "process_died": lambda event: ("red", event.message),
+    "printed": lambda event: (None, event.message.rstrip("\n")),
+    "lease_lapsed": lambda event: ("red", event.message),
+    "failed": lambda event: ("red", f"Error: {event.message}"),
+}
