@@ -37,6 +37,7 @@ class Output:
         self._lock = threading.RLock()
         self._pieces: list[Piece] = []
         self._characters = 0
+        self._flushed_at = 0.0
         self._seq = 0
         self._progress: Reported | None = None
         self._progress_told_at = 0.0
@@ -67,7 +68,9 @@ class Output:
             else:
                 pieces.append(Piece(stream, time.time(), text))
             self._characters += len(text)
-            if self._characters >= _FLUSH_CHARACTERS:
+            # A line now and then is told at once: it may be the last one before a crash.
+            line_after_a_pause = text[-1] == "\n" and time.monotonic() - self._flushed_at >= _FLUSH_SECONDS
+            if line_after_a_pause or self._characters >= _FLUSH_CHARACTERS:
                 self.flush()
                 return
         self._flush_soon()
@@ -80,6 +83,7 @@ class Output:
             message = Printed(self._seq, self._pieces)
             self._pieces = []
             self._characters = 0
+            self._flushed_at = time.monotonic()
             self._channel.send(message)
 
     def report(self, fraction: float, stage: str) -> None:
@@ -151,6 +155,7 @@ class Captured(io.TextIOBase):
 
     def flush(self) -> None:
         self.buffer.flush()
+        self._output.flush()
 
 
 class _Bytes(io.RawIOBase):

@@ -272,7 +272,8 @@ class Pool:
             self._listener.lost(attempt, death)
         if sent:
             self._listener.neighbours(list(sent.values()))
-        self._listener.died(self, death)
+        if not self._closed:
+            self._listener.died(self, death)
         self._listener.turn_over()
         if not self._closed:
             pause = 0.0 if not seat.deaths else _RESTART_FIRST_SECONDS * 2 ** min(seat.deaths - 1, 10)

@@ -143,12 +143,13 @@ class Work:
         attempt = self.attempts.get((frame.id, frame.fence))
         if attempt is None or attempt.stream is None:
             return
-        if not attempt.stream.take(frame.seq):
+        count = frame.seq + 1  # the frame names the last item that was taken, -1 for none
+        if not attempt.stream.take(count):
             self._reports.again(attempt)
             return
         seat = attempt.seat
         if seat is not None and seat.slot is not None:
-            seat.slot.taken(attempt.seq, frame.seq)
+            seat.slot.taken(attempt.seq, count)
         if not attempt.stream.items and attempt.delivering:
             self._delivery.release(attempt)
 
