@@ -66,6 +66,7 @@ class SqliteStore:
         try:
             self._connection = schema.connect_writer(self.path)
             schema.migrate(self._connection, self.path)
+            schema.grow_log(self._connection, self.path)
             self._writer = Writer(self._connection, statements, self._limits, post)
         except BaseException as error:
             self._release()
