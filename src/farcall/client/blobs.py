@@ -1,0 +1,88 @@
+"""Large values: sent before the call that names them, fetched and verified when a result is looked at."""
+
+from __future__ import annotations
+
+import mmap
+import tempfile
+import threading
+import time
+from collections import OrderedDict
+
+from blake3 import blake3
+
+from farcall.client.errors import from_failure
+from farcall.client.rest import Rest
+from farcall.domain.errors import Failure
+from farcall.payload import digest_of
+
+_KNOWN_SECONDS = 1200.0  # well below the time for which a hub pins an upload
+_KNOWN_LIMIT = 10_000
+_IN_MEMORY_BYTES = 1024 * 1024
+
+
+class Noting:
+    """A sink that sends nothing: it tells the digests, so that a call can be checked before anything leaves."""
+
+    def __init__(self) -> None:
+        self.digests: list[str] = []
+
+    def put(self, data: bytes | memoryview) -> str:
+        digest = digest_of(data)
+        self.digests.append(digest)
+        return digest
+
+
+class Blobs:
+    """Source and sink of one client. Safe with threads."""
+
+    def __init__(self, rest: Rest, limit_bytes: int) -> None:
+        self._rest = rest
+        self._limit_bytes = limit_bytes
+        self._lock = threading.Lock()
+        self._sent: OrderedDict[str, float] = OrderedDict()
+
+    def known(self, digest: str) -> bool:
+        """Whether this client sent it a short while ago: then the hub still has it."""
+        with self._lock:
+            at = self._sent.get(digest)
+        return at is not None and time.monotonic() - at < _KNOWN_SECONDS
+
+    def put(self, data: bytes | memoryview) -> str:
+        """Upload, unless that was done a short while ago; raises FarcallError."""
+        size = len(data)
+        if size > self._limit_bytes:
+            message = f"One value takes {size} bytes; the hub's limit is {self._limit_bytes}."
+            raise from_failure(Failure("too_large", message, "Send it in parts."))
+        digest = digest_of(data)
+        if not self.known(digest):
+            self._rest.upload(data, digest)
+            with self._lock:
+                self._sent[digest] = time.monotonic()
+                self._sent.move_to_end(digest)
+                if len(self._sent) > _KNOWN_LIMIT:
+                    self._sent.popitem(last=False)
+        return digest
+
+    def open(self, digest: str, size: int) -> bytes | memoryview:
+        """The bytes, verified; large ones are a map of a file that vanishes with its last user."""
+        if size > self._limit_bytes:
+            raise _bad(f"The result names a blob of {size} bytes; the hub's limit is {self._limit_bytes}.")
+        hasher, received = blake3(), 0
+        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES, prefix="farcall-") as file:
+            for piece in self._rest.download(f"/v1/blobs/{digest}"):
+                received += len(piece)
+                if received > size:
+                    break
+                hasher.update(piece)
+                file.write(piece)
+            if received != size or f"blake3:{hasher.hexdigest()}" != digest:
+                raise _bad("A part of the result arrived damaged: its digest is not the one that was promised.")
+            if size <= _IN_MEMORY_BYTES:
+                file.seek(0)
+                return file.read()
+            file.flush()
+            return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ))
+
+
+def _bad(message: str) -> Exception:
+    return from_failure(Failure("bad_result", message))

@@ -1,0 +1,177 @@
+"""One hub, with one token, as a caller sees it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from farcall.client import config
+from farcall.client.blobs import Blobs
+from farcall.client.channel import Channel
+from farcall.client.encoding import ResultReader
+from farcall.client.errors import from_failure
+from farcall.client.function import RemoteFunction
+from farcall.client.identifiers import Identifiers
+from farcall.client.invocation import Invocation, Route
+from farcall.client.rest import Rest
+from farcall.domain import names
+from farcall.domain.errors import Failure
+from farcall.domain.ids import MalformedId, from_text
+from farcall.domain.interface import Interface, InterfaceError
+from farcall.domain.model import CallOptions
+
+if TYPE_CHECKING:
+    from farcall.client.catalog import Namespace
+
+SOFTWARE = "farcall-python"
+_BLOB_LIMIT_BYTES = 1 << 40  # the hub's own limit is the one that holds
+
+
+class Client:
+    """Calls functions through the hub at `url` with `token`; both are found by themselves if they are not given.
+
+    Connects when first used. Safe with threads, after fork, and inside running event loops.
+    """
+
+    def __init__(self, url: str | None = None, token: str | None = None, *, ca_file: str | None = None) -> None:
+        self._credentials = config.find(url, token)
+        self._ca_file = ca_file
+        self.rest = Rest(self._credentials.address, self._credentials.token, ca_file=ca_file)
+        self._blobs = Blobs(self.rest, _BLOB_LIMIT_BYTES)
+        self._identifiers = Identifiers()
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+        self._channel: Channel | None = None
+        self._inherited: list[Channel] = []  # the parent's: not used, and not taken apart, since it shares its sockets
+        self._functions: dict[tuple[str, bytes], RemoteFunction] = {}
+
+    @property
+    def url(self) -> str:
+        """The hub's."""
+        return self._credentials.address.url
+
+    # -- calling -------------------------------------------------------------------------------------------------------
+
+    def get(self, name: str) -> RemoteFunction:
+        """The function of that full name, such as ``alice/physics/free_fall`` or ``…@3``; raises NotFound."""
+        try:
+            asked = str(names.reference(name))
+        except names.BadName as error:
+            raise from_failure(Failure("not_found", f"There is no such function: {error}."), name) from None
+        resolved = self._channel_now().resolve(asked)
+        key = (asked, resolved.interface)
+        known = self._functions.get(key)
+        if known is None:
+            try:
+                interface = Interface.parse(resolved.document)
+            except InterfaceError as error:
+                message = f"The interface of {asked} cannot be read: {error}."
+                raise from_failure(Failure("internal", message, "Is this Farcall older than the hub?"), asked) from None
+            shown = asked if "@" in asked else resolved.name or asked
+            known = RemoteFunction(self, shown, resolved, interface, CallOptions())
+            self._functions[key] = known
+        return known
+
+    @property
+    def catalog(self) -> Namespace:
+        """The catalog by attributes: ``client.catalog.alice.physics.free_fall``."""
+        from farcall.client.catalog import Namespace
+
+        return Namespace(lambda: self, "")
+
+    def invocation(self, identifier: str) -> Invocation:
+        """An invocation by its id, from this process or another, this machine or another."""
+        try:
+            raw = from_text(identifier)
+        except MalformedId as error:
+            raise from_failure(Failure("not_found", f"{error}.")) from None
+        channel = self._channel_now()
+        invocation = Invocation(
+            channel, raw, Route("", b"", CallOptions(), False, ResultReader(None, self._blobs)), None
+        )
+        channel.adopt(invocation)
+        return invocation
+
+    # -- the catalog and its people ------------------------------------------------------------------------------------
+
+    def functions(self, text: str = "", *, namespace: str = "") -> Iterator[dict[str, Any]]:
+        """What there is to call, as the hub describes it."""
+        return self.rest.items("/v1/functions", q=text or None, namespace=namespace or None, limit=500)
+
+    def share(self, name: str, handle: str, can: str = "invoke") -> dict[str, Any]:
+        """Let an account use a function or a namespace of yours. `can` is view, invoke or manage."""
+        made: dict[str, Any] = self.rest.post("/v1/shares", {"path": name, "handle": handle, "can": can})
+        return made
+
+    def shares(self) -> Iterator[dict[str, Any]]:
+        """Who may use what is yours, and what others share with you."""
+        return self.rest.items("/v1/shares", limit=500)
+
+    def unshare(self, name: str, handle: str) -> bool:
+        """Take it back; False if there was nothing to take back."""
+        found = [item for item in self.shares() if item["path"] == name and item["handle"] == handle]
+        for item in found:
+            self.rest.delete(f"/v1/shares/{item['id']}")
+        return bool(found)
+
+    def invocations(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """Records, newest first. Filters: role (caller, owner), function, status, since (RFC 3339)."""
+        return self.rest.items("/v1/invocations", **filters)
+
+    def workers(self) -> Iterator[dict[str, Any]]:
+        """The workers that you may know of."""
+        return self.rest.items("/v1/workers")
+
+    def me(self) -> dict[str, Any]:
+        """Who you are to the hub, and what the token may do."""
+        answer: dict[str, Any] = self.rest.get("/v1/me")
+        return answer
+
+    # -- the connection ------------------------------------------------------------------------------------------------
+
+    def connect(self) -> Client:
+        """Connect now instead of with the first call; raises HubUnreachable or PermissionDenied."""
+        self._channel_now().welcome()
+        return self
+
+    def close(self) -> None:
+        """Let what was submitted get through, and disconnect. What is under way goes on at the hub."""
+        channel = self._channel
+        if channel is not None:
+            channel.close()
+        self.rest.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Client of {self.url}>"
+
+    def _channel_now(self) -> Channel:
+        """The open channel, or a new one after the end of the last, and in a forked process."""
+        channel = self._channel
+        if channel is not None and channel.usable:
+            return channel
+        return self._open_channel()
+
+    def _open_channel(self) -> Channel:
+        if self._pid != os.getpid():
+            self._pid, self._lock = os.getpid(), threading.Lock()
+            if self._channel is not None:
+                self._inherited.append(self._channel)
+        with self._lock:
+            if self._channel is None or not self._channel.usable:
+                self._channel = Channel(
+                    self._credentials.address,
+                    self._credentials.token,
+                    self.rest,
+                    SOFTWARE,
+                    self._channel_now,
+                    ca_file=self._ca_file,
+                )
+            return self._channel

@@ -1,0 +1,234 @@
+"""What goes over HTTP and not the channel: lists, records, logs, shares, blobs. The HTTP library is imported lazily."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from farcall.client.errors import FarcallError, HubUnreachable, from_failure
+from farcall.domain.errors import Failure
+from farcall.link.address import Address
+from farcall.wire.rest import LogLine
+
+if TYPE_CHECKING:
+    import httpx2
+
+_CONNECT_SECONDS = 10.0
+_READ_SECONDS = 90.0  # a server that is silent for longer is taken for lost; event streams say they are alive
+_LOG_ATTEMPTS = 8
+
+_log_line = msgspec.json.Decoder(LogLine).decode
+
+
+class Rest:
+    """The REST surface of one hub, with one token. Made lazily, safe with threads.
+
+    The token is sent to this hub alone: redirects are not followed. Failures are raised as the exceptions of the API.
+    """
+
+    def __init__(self, address: Address, token: str, *, ca_file: str | None = None) -> None:
+        self.url = address.url
+        self._address = address
+        self._token = token
+        self._ca_file = ca_file
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+        self._http: httpx2.Client | None = None
+
+    def _client(self) -> httpx2.Client:
+        if self._pid != os.getpid():  # a forked process: sockets and locks are the parent's
+            self._pid, self._lock, self._http = os.getpid(), threading.Lock(), None
+        with self._lock:
+            if self._http is None:
+                import httpx2
+
+                from farcall.link.security import proxy_for, tls_context
+
+                self._http = httpx2.Client(
+                    headers={"Authorization": f"Bearer {self._token}"},
+                    timeout=httpx2.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS),
+                    verify=tls_context(self._ca_file) if self._address.secure else True,
+                    proxy=proxy_for(self._address),
+                    trust_env=False,
+                    follow_redirects=False,
+                )
+            return self._http
+
+    def get(self, path: str, **query: Any) -> Any:
+        """The JSON of `GET path`; query parameters that are None are left out."""
+        return self._call("GET", path, params={key: value for key, value in query.items() if value is not None})
+
+    def post(self, path: str, body: Any = None) -> Any:
+        """The JSON that answers `POST path`."""
+        return self._call("POST", path, json=body)
+
+    def put(self, path: str, body: Any) -> Any:
+        """The JSON that answers `PUT path`."""
+        return self._call("PUT", path, json=body)
+
+    def delete(self, path: str) -> Any:
+        """The JSON that answers `DELETE path`, or None."""
+        return self._call("DELETE", path)
+
+    def items(self, path: str, **query: Any) -> Iterator[Any]:
+        """All items of a list, page by page."""
+        cursor: str | None = None
+        while True:
+            page = self.get(path, **query, cursor=cursor)
+            yield from page["items"]
+            cursor = page.get("next")
+            if not cursor:
+                return
+
+    def close(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        with self._lock:
+            http, self._http = self._http, None
+        if http is not None:
+            http.close()
+
+    def _call(self, method: str, path: str, **options: Any) -> Any:
+        import httpx2
+
+        try:
+            answer = self._client().request(method, self.url + path, **options)
+        except httpx2.HTTPError as error:
+            raise self.unreachable(error) from None
+        if answer.status_code >= 300:
+            raise problem(answer.status_code, answer.content, self.url)
+        if not answer.content:
+            return None
+        try:
+            return answer.json()
+        except ValueError:
+            raise self.unreachable("the answer is no JSON; is this a hub?") from None
+
+    # -- bytes ---------------------------------------------------------------------------------------------------------
+
+    def upload(self, data: bytes | memoryview, digest: str) -> None:
+        """Send a blob, streamed; the hub refuses it if its digest is another."""
+        import httpx2
+
+        view = memoryview(data).cast("B") if len(data) else memoryview(b"")
+        chunk = 1024 * 1024
+
+        def pieces() -> Iterator[bytes]:
+            for start in range(0, len(view), chunk):
+                yield bytes(view[start : start + chunk])
+
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Length": str(len(view)),
+            "X-Farcall-Digest": digest,
+        }
+        try:
+            answer = self._client().post(self.url + "/v1/blobs", content=pieces(), headers=headers)
+        except httpx2.HTTPError as error:
+            raise self.unreachable(error) from None
+        if answer.status_code >= 300:
+            raise problem(answer.status_code, answer.content, self.url)
+
+    def download(self, path: str) -> Iterator[bytes]:
+        """The body of `GET path`, in pieces as they come."""
+        import httpx2
+
+        try:
+            with self._client().stream("GET", self.url + path) as answer:
+                if answer.status_code >= 300:
+                    raise problem(answer.status_code, answer.read(), self.url)
+                yield from answer.iter_bytes(1024 * 1024)
+        except httpx2.HTTPError as error:
+            raise self.unreachable(error) from None
+
+    # -- logs ----------------------------------------------------------------------------------------------------------
+
+    def logs(self, identifier: str, *, follow: bool = False) -> Iterator[LogLine]:
+        """What an invocation printed and logged; with `follow` until it has ended, over broken connections too."""
+        if follow:
+            yield from self._follow(identifier)
+            return
+        answer = self._call("GET", f"/v1/invocations/{identifier}/logs", headers={"Accept": "application/json"})
+        yield from msgspec.convert(answer["items"], list[LogLine])
+
+    def _follow(self, identifier: str) -> Iterator[LogLine]:
+        place, failures = "", 0
+        while True:
+            try:
+                for event, data in self._events(f"/v1/invocations/{identifier}/logs", place):
+                    failures = 0
+                    if event == "end":
+                        return
+                    if event == "problem":
+                        raise _of_problem(json.loads(data))
+                    line = _log_line(data)
+                    place = line.place
+                    yield line
+            except HubUnreachable:
+                failures += 1
+                if failures == _LOG_ATTEMPTS:
+                    raise
+                threading.Event().wait(min(5.0, 0.1 * 2**failures))
+
+    def _events(self, path: str, place: str) -> Iterator[tuple[str, str]]:
+        import httpx2
+
+        headers = {"Accept": "text/event-stream", **({"Last-Event-ID": place} if place else {})}
+        try:
+            with self._client().stream("GET", self.url + path, headers=headers) as answer:
+                if answer.status_code >= 300:
+                    raise problem(answer.status_code, answer.read(), self.url)
+                yield from _server_sent(answer.iter_lines())
+        except httpx2.HTTPError as error:
+            raise self.unreachable(error) from None
+        raise self.unreachable("the connection ended before the log did")
+
+    def unreachable(self, reason: object) -> FarcallError:
+        """The error that says so, naming the URL and what to do."""
+        text = str(reason) or type(reason).__name__
+        hint = "Check the address, and that the hub is running."
+        return from_failure(Failure("hub_unreachable", f"The hub at {self.url} does not answer: {text}.", hint))
+
+
+def _server_sent(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
+    """(event, data) of each server-sent event."""
+    event = "message"
+    data: list[str] = []
+    for line in lines:
+        if not line:
+            if data:
+                yield event, "\n".join(data)
+            event, data = "message", []
+            continue
+        field, _, value = line.partition(":")
+        if field == "event":
+            event = value.removeprefix(" ")
+        elif field == "data":
+            data.append(value.removeprefix(" "))
+
+
+def problem(status: int, body: bytes, url: str) -> FarcallError:
+    """The exception of an answer that is an error."""
+    try:
+        content = json.loads(body)
+    except ValueError:
+        content = None
+    if isinstance(content, dict) and isinstance(content.get("code"), str):
+        return _of_problem(content)
+    return from_failure(Failure("hub_unreachable", f"What answers at {url} is no hub, or not well: status {status}."))
+
+
+def _of_problem(content: Mapping[str, Any]) -> FarcallError:
+    failure = Failure(
+        str(content.get("code", "internal")),
+        str(content.get("detail") or content.get("title") or "The hub refused."),
+        str(content.get("hint", "")),
+        str(content.get("remote_type", "")),
+        str(content.get("traceback", "")),
+        [(str(item.get("path", "")), str(item.get("message", ""))) for item in content.get("problems", [])],
+    )
+    return from_failure(failure, invocation_id=str(content.get("invocation", "")))
