@@ -148,10 +148,12 @@ class Channels:
             channel.close(refusal.failure.code, refusal.failure.message)
 
     def catalog_changed(self, names: list[str]) -> None:
-        """Tell every client to forget what it resolved under these names."""
+        """Tell clients to forget what they resolved under these names, as far as they may know of them."""
         for channel, conversation in self._open:
             if isinstance(conversation, CallerConversation):
-                channel.send(frames.Changed(names))
+                known = conversation.visible(names)
+                if known:
+                    channel.send(frames.Changed(known))
 
     async def close_all(self, message: str) -> None:
         """The hub stops: every peer is told to come back later."""

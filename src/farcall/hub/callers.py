@@ -92,6 +92,10 @@ class CallerConversation:
     def _stream_ack(self, frame: frames.StreamAck) -> None:
         self._streams.taken(self._link, frame)
 
+    def visible(self, names: list[str]) -> list[str]:
+        """Those of these names that the caller may know of."""
+        return [name for name in names if access.decide(self._subject, "view", name).allowed]
+
     async def refresh(self) -> None:
         """The account's permissions changed: read them anew; raises Refused if the token no longer holds."""
         self._subject = await self._accounts.authenticate(self._token)

@@ -434,11 +434,13 @@ class Dispatcher:
         self.feed(events.Tick())
 
     def stop(self) -> None:
-        """No more timers."""
+        """No more timers, and nothing beside the loop's other work."""
         for timer in (self._timer, self._probe):
             if timer is not None:
                 timer.cancel()
         self._timer = self._probe = None
+        for task in self._tasks:
+            task.cancel()
 
 
 def reclaimed(row: ports.Queued) -> events.Reclaimed:

@@ -151,10 +151,12 @@ class Invocations:
         link: ports.CallerLink,
         *,
         acknowledge: bool,
+        vetted: bool = False,
     ) -> list[tuple[bytes, Failure]]:
         """Hand calls to the dispatcher, each accepted or refused by itself; returns the refused.
 
-        `link` hears of the others: `Accepted` if it asked for it, and `Settled`.
+        `link` hears of the others: `Accepted` if it asked for it, and `Settled`. Calls that name blobs are looked at
+        first, unless they are `vetted`; if one may not be named, `link` hears `RefusedItems`.
         """
         dispatcher = self._dispatcher
         if not dispatcher.accepting:
@@ -171,6 +173,7 @@ class Invocations:
         salt = _digest_salt(row, options)
         accepted: list[NewInvocation] = []
         refused: list[tuple[bytes, Failure]] = []
+        unvetted: list[tuple[Call | frames.SubmitItem, list[str]]] = []
         status = dispatcher.core.status
         for call in calls:
             identifier, arguments = call.id, call.arguments
@@ -198,6 +201,9 @@ class Invocations:
                 refused.append((identifier, Failure("invalid_request", "The id was not made from the key.")))
                 continue
             references = payload.blob_digests(arguments)
+            if references and not vetted:
+                unvetted.append((call, [digest for digest, _ in references]))
+                continue
             invocation = NewInvocation(
                 identifier,
                 row.version,
@@ -222,7 +228,37 @@ class Invocations:
         if accepted:
             eager = not (acknowledge or options.key or declared.never_twice)
             dispatcher.feed(events.Submitted(row.version, accepted, eager, acknowledge))
+        if unvetted:
+            dispatcher.later(self._vet(subject, target, options, unvetted, link, acknowledge))
         return refused
+
+    async def _vet(
+        self,
+        subject: access.Subject,
+        target: Target,
+        options: CallOptions,
+        calls: Sequence[tuple[Call | frames.SubmitItem, list[str]]],
+        link: ports.CallerLink,
+        acknowledge: bool,
+    ) -> None:
+        """A digest is no capability: a call may name only what its caller may read."""
+        readable: dict[str, bool] = {}
+        good: list[Call | frames.SubmitItem] = []
+        refused: list[tuple[bytes, Failure]] = []
+        for call, digests in calls:
+            for digest in digests:
+                if digest not in readable:
+                    readable[digest] = await self._store.blob_readable(digest, subject.key)
+            hidden = next((digest for digest in digests if not readable[digest]), None)
+            if hidden is None:
+                good.append(call)
+            else:
+                message = f"There is no blob {hidden}, or you may not know of it."
+                refused.append((call.id, Failure("not_found", message, "Upload it first.")))
+        if good:
+            refused += self.submit(subject, target, options, good, link, acknowledge=acknowledge, vetted=True)
+        if refused:
+            link.send(frames.RefusedItems([frames.RefusedItem(*pair) for pair in refused]))
 
     def _repeated(
         self, invocation: NewInvocation, link: ports.CallerLink, refused: list[tuple[bytes, Failure]]

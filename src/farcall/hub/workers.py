@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from farcall.domain import access
-from farcall.domain.errors import Refused
+from farcall.domain.errors import Failure, Refused
 from farcall.domain.states import AttemptState, WorkerState
 from farcall.hub import ports
 from farcall.hub.accounts import Accounts
 from farcall.hub.catalog import Catalog
 from farcall.hub.dispatch import events
-from farcall.hub.dispatch.records import Reason
 from farcall.hub.dispatcher import Dispatcher, reclaimed
 from farcall.hub.logs import Logs
 from farcall.hub.streams import Streams
@@ -70,16 +69,6 @@ class Workers:
 
     def serving(self, version: int) -> list[Presence]:
         return [self._present[boot] for boot in self._servers.get(version, ())]
-
-    def named(self, reasons: Sequence[Reason]) -> list[Reason]:
-        """The same reasons with workers called by their names instead of their boots."""
-        answer = []
-        for reason in reasons:
-            text = reason.detail
-            for presence in self._present.values():
-                text = text.replace(presence.boot, presence.name)
-            answer.append(Reason(reason.at, reason.what, text))
-        return answer
 
     # -- coming and going ----------------------------------------------------------------------------------------------
 
@@ -251,11 +240,27 @@ class WorkerConversation:
             events.Returned(self._boot, [(item.id, item.fence, item.reason[:100]) for item in frame.items])
         )
 
-    def _finished(self, frame: frames.Finished) -> None:
+    def _finished(self, frame: frames.Finished) -> Any:
         for item in frame.items:
             if item.state not in _OUTCOMES:
                 raise Refused("invalid_request", f"{item.state} is not the state of an attempt that ended.")
+        if any(item.blobs for item in frame.items):
+            return self._finished_with_blobs(frame.items)
         self._dispatcher.feed(events.Finished(self._boot, frame.items))
+        return None
+
+    async def _finished_with_blobs(self, items: list[frames.FinishedItem]) -> None:
+        """A result may name only what its worker may read: a digest is no capability."""
+        checked = []
+        for item in items:
+            hidden = await self._workers.hidden_blob(self._subject.key, item.blobs)
+            if hidden:
+                failure = Failure("bad_result", f"The result names {hidden}, which its worker has not uploaded.")
+                item = frames.FinishedItem(
+                    item.id, item.fence, int(AttemptState.FAILED), failure=failure, run_seconds=item.run_seconds
+                )
+            checked.append(item)
+        self._dispatcher.feed(events.Finished(self._boot, checked))
 
     def _logs(self, frame: frames.Logs) -> None:
         current = self._dispatcher.core.attempt

@@ -47,6 +47,7 @@ class LocalWorker:
         self.boot = boot
         self.hold = False
         self.held: list[frames.OfferItem] = []
+        self.offered = asyncio.Event()
         self.told: list[Any] = []
         self._by_version: dict[int, Served] = {}
         self._conversation: WorkerConversation | None = None
@@ -68,15 +69,16 @@ class LocalWorker:
             self._by_version[answer.version] = served
         return list(published)
 
-    def say(self, frame: Any) -> None:
-        """Something from the worker to the hub."""
+    def say(self, frame: Any) -> Any:
+        """Something from the worker to the hub; what comes back may have to be awaited."""
         assert self._conversation is not None
-        self._conversation.handlers[type(frame)](frame)
+        return self._conversation.handlers[type(frame)](frame)
 
     def send(self, frame: Any) -> None:
         self.told.append(frame)
         if isinstance(frame, frames.Offer):
             self.held += frame.items
+            self.offered.set()
             if not self.hold:
                 asyncio.get_running_loop().call_soon(self.run)
         elif isinstance(frame, frames.CancelAttempts):

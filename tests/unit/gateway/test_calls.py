@@ -8,7 +8,9 @@ import msgspec
 import pytest
 
 from farcall import payload
+from farcall.domain.states import AttemptState
 from farcall.gateway.calls import preference
+from farcall.wire import frames
 
 from .conftest import NUMBER, Served, World
 
@@ -163,7 +165,7 @@ async def test_a_viewer_may_look_but_not_call(serving: World) -> None:
 
 
 async def test_a_function_without_worker_fails_at_once_unless_the_call_waits(serving: World) -> None:
-    serving.worker.say(frames_leaving())
+    serving.worker.say(frames.Leaving("test"))
     serving.hub.services.workers.disconnected(serving.worker)
     serving.worker.told.clear()
     body = refused(await call(serving, [1], Prefer="wait=5"), 503, "no_worker")
@@ -172,12 +174,6 @@ async def test_a_function_without_worker_fails_at_once_unless_the_call_waits(ser
         URL, json={"args": [1], "options": {"queue": True}}, headers={**serving.of("bob"), "Prefer": "wait=0.3"}
     )
     assert waiting.status_code == 202, waiting.text
-
-
-def frames_leaving() -> Any:
-    from farcall.wire import frames
-
-    return frames.Leaving("test")
 
 
 async def test_msgpack_keeps_the_types_of_values(world: World) -> None:
@@ -236,10 +232,50 @@ async def test_a_stream_is_refused_with_a_way_to_get_it(world: World) -> None:
     assert ".stream()" in body["hint"]
 
 
-async def test_a_digest_is_no_capability(serving: World) -> None:
-    mine = await serving.http.post("/v1/blobs", content=b"secret", headers=serving.of("alice"))
-    digest = mine.json()["digest"]
-    refused(await call(serving, {"x": {"$blob": digest}}), 404, "not_found")
+async def test_a_digest_is_no_capability(world: World) -> None:
+    anything = {"x-type": "any"}
+    await world.serve(size=Served(lambda data: None, {"data": anything}, anything))
+    await world.share("alice")
+    url = "/v1/functions/alice/size/invocations"
+    secret = await world.http.post("/v1/blobs", content=b"secret", headers=world.of("admin"))
+    digest = secret.json()["digest"]
+    refused(await call(world, {"data": {"$blob": digest}}, url=url), 404, "not_found")
+    body = msgspec.msgpack.encode({"args": {"data": msgspec.Raw(naming(digest, 6))}})
+    headers = {**world.of("bob"), "Content-Type": "application/msgpack"}
+    refused(await world.http.post(url, content=body, headers=headers), 404, "not_found")
+    assert (await world.http.get(f"/v1/blobs/{digest}", headers=world.of("bob"))).status_code == 404
+
+
+def naming(digest: str, size: int) -> bytes:
+    return payload.from_json({"$blob": digest, "size": size}, {"x-type": "bytes"})
+
+
+async def test_whoever_may_read_a_blob_may_name_it_and_lets_the_worker_read_it(world: World) -> None:
+    anything = {"x-type": "any"}
+    await world.serve(size=Served(lambda data: None, {"data": anything}, anything))
+    await world.share("alice")
+    world.worker.hold = True
+    uploaded = await world.http.post("/v1/blobs", content=b"large", headers=world.of("bob"))
+    path = uploaded.headers["location"]
+    assert (await world.http.get(path, headers=world.of("alice"))).status_code == 404
+    args = {"data": {"$blob": uploaded.json()["digest"]}}
+    answer = await call(world, args, url="/v1/functions/alice/size/invocations", Prefer="wait=0.2")
+    assert answer.status_code == 202, answer.text
+    assert (await world.http.get(path, headers=world.of("alice"))).content == b"large"
+
+
+async def test_a_worker_cannot_read_a_blob_by_naming_it_in_a_result(serving: World) -> None:
+    serving.worker.hold = True
+    uploaded = await serving.http.post("/v1/blobs", content=b"secret", headers=serving.of("admin"))
+    digest = uploaded.json()["digest"]
+    waiting = asyncio.ensure_future(call(serving, [1.0]))
+    await serving.worker.offered.wait()
+    offer = serving.worker.held[0]
+    item = frames.FinishedItem(offer.id, offer.fence, AttemptState.SUCCEEDED, naming(digest, 6), blobs=[digest])
+    await serving.worker.say(frames.Finished([item]))
+    refused(await waiting, 502, "bad_result")
+    for handle in ("alice", "bob"):
+        assert (await serving.http.get(f"/v1/blobs/{digest}", headers=serving.of(handle))).status_code == 404
 
 
 @pytest.mark.parametrize(
