@@ -119,9 +119,7 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner()) -> Hub:  # no
             inline_limit_bytes=settings.inline_limit_bytes,
             resume_window_seconds=settings.resume_window_seconds,
         )
-        records = Records(
-            store, live=invocations.live_state, reasons=lambda identifier: workers.named(dispatcher.explain(identifier))
-        )
+        records = Records(store, live=invocations.live_state, reasons=dispatcher.explain)
         blobs = FileBlobs(data / "blobs")
         blobs.prepare()
         room = BlobRoom(

@@ -15,6 +15,7 @@ from farcall.domain import ids as identifiers
 from farcall.domain.errors import Failure, Refused
 from farcall.domain.states import InvocationState
 from farcall.hub import ports
+from farcall.hub.worker_names import WorkerNames
 
 PAGE_LIMIT = 500
 
@@ -70,6 +71,7 @@ class Records:
         reasons: Callable[[bytes], Sequence[Reason]],
     ) -> None:
         self._store = store
+        self._workers = WorkerNames(store)
         self._live = live
         self._reasons = reasons
 
@@ -78,7 +80,7 @@ class Records:
         row = await self._store.invocation(identifier)
         if row is None or not may_see(subject, row):
             raise Refused("not_found", f"There is no invocation {identifiers.to_text(identifier)}, or it is not yours.")
-        return self._as_it_is(row)
+        return await self._named(self._as_it_is(row))
 
     async def page(self, subject: access.Subject, query: Query) -> ports.Page:
         """A page of records, newest first; raises Refused (invalid_request)."""
@@ -102,7 +104,11 @@ class Records:
                 cursor=query.cursor,
             )
         )
-        return ports.Page([self._as_it_is(row) for row in page.items if may_see(subject, row)], page.next)
+        rows = [await self._named(self._as_it_is(row)) for row in page.items if may_see(subject, row)]
+        return ports.Page(rows, page.next)
+
+    async def _named(self, row: ports.InvocationRow) -> ports.InvocationRow:
+        return replace(row, worker=await self._workers.name(row.worker)) if row.worker else row
 
     def _narrowed(self, subject: access.Subject, function: str) -> str:
         """The path to list below: what was asked for, and at most what the token is limited to."""
@@ -142,11 +148,14 @@ class Records:
         """Why the invocation is where it is, as a timeline, oldest first; raises Refused (not_found)."""
         row = await self.get(subject, identifier)
         lines = [Line(row.created_at, "accepted", f"accepted from {row.caller_handle}")]
-        lines += [Line(note.at, note.what, _sentence(note)) for note in await self._store.notes(identifier)]
+        for note in await self._store.notes(identifier):
+            if note.what != "requeued":  # the dispatcher says the same in words
+                lines.append(Line(note.at, note.what, await self._workers.in_text(_sentence(note))))
         said = {(line.what, line.detail) for line in lines}
         for reason in self._reasons(identifier):
-            if (reason.what, reason.detail) not in said:
-                lines.append(Line(reason.at, reason.what, reason.detail))
+            detail = await self._workers.in_text(reason.detail)
+            if (reason.what, detail) not in said:
+                lines.append(Line(reason.at, reason.what, detail))
         if row.state.final:
             lines += _ending(row)
         return sorted(lines, key=lambda line: line.at)
@@ -163,7 +172,7 @@ def _ending(row: ports.InvocationRow) -> list[Line]:
     lines = []
     if row.started_at is not None:
         at = max(row.started_at, row.created_at)  # reckoned back from the worker's own measure
-        lines.append(Line(at, "started", f"attempt {row.attempt} started on worker {row.worker[:12]}"))
+        lines.append(Line(at, "started", f"attempt {row.attempt} started on worker {row.worker}"))
     failure = failure_of(row)
     text = f"{row.state.label} after {row.run_seconds:.3f} s of running" if failure is None else failure.message
     lines.append(Line(row.finished_at or row.created_at, row.state.label, text))

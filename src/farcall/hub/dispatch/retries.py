@@ -37,7 +37,14 @@ def lost(state: State, entry: Entry, now: Now, why: str, failure: Failure | None
     elif entry.tries_left <= 0 or options.never_twice or not failure.kind.retryable:
         ends.end(state, entry, InvocationState.FAILED, now, failure, entry.fence)
     else:
-        state.note(entry, now, "lost", f"attempt {entry.attempts} was lost: {why}", worker=boot, attempt=entry.attempts)
+        state.note(
+            entry,
+            now,
+            "lost",
+            f"attempt {entry.attempts} on worker {boot} was lost: {why}",
+            worker=boot,
+            attempt=entry.attempts,
+        )
         requeue(state, entry, "lost")
         _back_off(state, entry, now, entry.attempts)
 

@@ -40,18 +40,23 @@ def connect_writer(path: Path) -> apsw.Connection:
 def grow_log(connection: apsw.Connection, path: Path) -> None:
     """Bring the log to its full length before it is used, unless the disk is nearly full.
 
-    A commit that lengthens a file waits for the file's metadata too: about twice as long as one that overwrites it. After
-    a checkpoint the log is written from its beginning again, so it only has to grow once.
+    A commit that lengthens a file waits for the file's metadata too: about twice as long as one that overwrites it.
+    After a checkpoint the log is written from its beginning again, so it only has to grow once.
+
+    No checkpoint may run while nothing is synced: it would give up the log's copy of what it moves, and the log may
+    hold what a hub that crashed had promised.
     """
     if shutil.disk_usage(path.parent).free < _ROOM_BYTES:
         return
     version = connection.execute("PRAGMA user_version").get
+    connection.wal_autocheckpoint(0)
     connection.execute("PRAGMA synchronous = OFF")
     try:
         for _ in range(_CHECKPOINT_PAGES):  # each is one page of log, and changes nothing
             connection.execute(f"PRAGMA user_version = {version}")
     finally:
         connection.execute("PRAGMA synchronous = FULL")
+        connection.wal_autocheckpoint(_CHECKPOINT_PAGES)
     with contextlib.suppress(apsw.BusyError):
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
 
