@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from farcall import payload
+from farcall.authoring.spelling import type_text
 from farcall.domain.interface import Interface
 from farcall.domain.parameters import ABSENT, Kind, Parameter
 
@@ -67,7 +68,7 @@ def _schema_of(interface: Interface, key: str) -> dict[str, Any]:
 
 def _value(key: str, text: str, schema: dict[str, Any], forced: bool) -> Any:
     if forced:
-        return _from_json_text(key, text, schema)
+        return _by_schema(key, _json(key, text), schema)
     if text.startswith("@"):
         return _from_file(key, Path(text[1:]), schema)
     if schema.get("x-type") == "path":
@@ -75,23 +76,22 @@ def _value(key: str, text: str, schema: dict[str, Any], forced: bool) -> Any:
     if _takes_text(schema):
         return _by_schema(key, text, schema)
     try:
-        return _from_json_text(key, text, schema)
-    except click.BadParameter:
-        if schema.get("x-type", "any") == "any" and "anyOf" not in schema:
-            return text
-        if "x-unit" in schema:
-            return text  # such as 2 min: converted, or refused with its place, where the call is bound
-        raise
-
-
-def _from_json_text(key: str, text: str, schema: dict[str, Any]) -> Any:
-    try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
-        raise click.BadParameter(
-            f"{key}: {text!r:.80} is not JSON ({error.msg}); text inside it goes in quotes"
-        ) from error
+        # Text where anything goes is text; 2 min is converted, or refused with its place, where the call is bound.
+        if (schema.get("x-type", "any") == "any" and "anyOf" not in schema) or "x-unit" in schema:
+            return text
+        raise click.BadParameter(f"{key}: {text!r:.80} does not read as {type_text(schema)}") from error
     return _by_schema(key, value, schema)
+
+
+def _json(place: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise click.BadParameter(
+            f"{place}: {text!r:.80} is not JSON ({error.msg}); text in it goes in quotes"
+        ) from error
 
 
 def _takes_text(schema: dict[str, Any]) -> bool:
@@ -127,7 +127,7 @@ def _from_file(key: str, path: Path, schema: dict[str, Any]) -> Any:
     except (OSError, ValueError) as error:
         raise click.BadParameter(f"{key}: {path} cannot be read: {error}") from error
     if path.suffix == ".json" or not _takes_text(schema):
-        return _from_json_text(key, text, schema)
+        return _by_schema(key, _json(f"{key}=@{path}", text), schema)
     return _by_schema(key, text, schema)
 
 

@@ -49,7 +49,7 @@ def call(
     """
     function = client().get(name)
     if template:
-        print_json(arguments.template(function.interface))
+        print_json(arguments.template(function.interface), spread=True)
         return
     given = arguments.from_file(function.interface, args_file) if args_file else {}
     given |= arguments.from_pairs(function.interface, values)

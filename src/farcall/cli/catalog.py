@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from farcall.cli.output import clock, count, json_option, print_facts, print_json, print_table
+from farcall.cli.output import clock, json_option, print_facts, print_json, print_table
 from farcall.cli.remote import path, rest
 
 
@@ -64,8 +64,8 @@ def show(name: str, as_json: bool) -> None:
         {
             "name": f"{record['name']}@{record['version']}",
             "owner": record["owner"],
-            "workers": f"{count(record['workers'], 'worker')} ready" if record["workers"] else "none is there now",
-            "you may": record["can"],
+            "workers": f"{record['workers']} ready" if record["workers"] else "none is there now",
+            "you may": "do everything: it is yours" if record["can"] == "owner" else record["can"],
             "since": clock(record["created_at"]),
             "bounds": ", ".join(_bounds(record["interface"])),
             "timeout": f"{options['timeout_seconds']:g} s" if options["timeout_seconds"] else "",

@@ -37,6 +37,12 @@ def workers(as_json: bool) -> None:
 
 
 def _machine(resources: dict[str, Any]) -> str:
-    return ", ".join(
-        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in resources.items()
-    )
+    """`2 cpus, 16 GB, linux x86_64, Python 3.11.7`, then the labels."""
+    known = dict(resources)
+    parts = [f"{known.pop('cpus')} cpus"] if "cpus" in known else []
+    if "memory_gb" in known:
+        parts.append(f"{known.pop('memory_gb'):.0f} GB")
+    parts.append(" ".join(str(known.pop(name)) for name in ("platform", "machine") if name in known))
+    if "python" in known:
+        parts.append(f"Python {known.pop('python')}")
+    return ", ".join([part for part in parts if part] + [f"{name}={value}" for name, value in known.items()])

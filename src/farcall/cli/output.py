@@ -18,9 +18,9 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
-def print_json(value: Any) -> None:
-    """One JSON document; on one line unless a person looks at it."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
+def print_json(value: Any, *, spread: bool = False) -> None:
+    """One JSON document; on one line unless a person looks at it, or is to edit it (`spread`)."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2 if spread or sys.stdout.isatty() else None))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], empty: str) -> None:

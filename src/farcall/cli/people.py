@@ -159,18 +159,21 @@ def account() -> None:
 @account.command("create")
 @click.argument("handle")
 @click.argument("email")
+@click.option("--admin", is_flag=True, help="It may do everything, as you may.")
 @click.option("--print-token", is_flag=True, help="Print nothing but the first token.")
 @json_option
-def create_account(handle: str, email: str, print_token: bool, as_json: bool) -> None:
-    """A new account, with its first token."""
-    made = rest().post("/v1/accounts", {"handle": handle, "email": email})
+def create_account(handle: str, email: str, admin: bool, print_token: bool, as_json: bool) -> None:
+    """A new account, with its first token. HANDLE owns the root namespace of that name."""
+    service = rest()
+    made = service.post("/v1/accounts", {"handle": handle, "email": email, "admin": admin})
+    text = made["token"]["token"]
     if as_json:
         print_json(made)
     elif print_token:
-        click.echo(made["token"])
+        click.echo(text)
     else:
-        click.echo(f"Account {made['handle']} is made. Its first token, shown once:\n{made['token']}")
-        click.echo(f"To log in: echo TOKEN | farcall login {rest().url} --token-stdin")
+        click.echo(f"Account {made['account']['handle']} is made. Its first token, shown once:\n{text}")
+        click.echo(f"To log in with it: farcall login {service.url}")
 
 
 @account.command("list")

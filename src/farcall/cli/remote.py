@@ -8,17 +8,17 @@ from urllib.parse import quote
 import click
 
 if TYPE_CHECKING:
-    from farcall.client import Client
+    from farcall.client.client import Client
     from farcall.client.rest import Rest
 
 _KEY = "farcall.cli.remote.rest"
 
 
 def client() -> Client:
-    """The default client of this process; closed when the command ends."""
-    from farcall.client import default_client
+    """A client of the hub in use; closed when the command ends."""
+    from farcall.client.client import Client
 
-    made = default_client()
+    made = Client()
     click.get_current_context().call_on_close(made.close)
     return made
 

@@ -68,15 +68,27 @@ def serve(
     url, token = credentials()
     settings = load_worker(config, name=name, slots=slots)
     serving = Serving(sources, url, token, namespace=namespace or "", labels=labels, reload=reload)
-    sys.exit(run_worker(settings, serving, _tell))
+    sys.exit(run_worker(settings, serving, Teller()))
 
 
-def _tell(event: Event) -> None:
-    """One event of the worker, in words, on stderr."""
-    colour, text = _WORDS[event.kind.value](event)
-    click.secho(text, err=True, fg=colour)
-    if event.detail and event.kind.value in _WITH_DETAIL:
-        click.echo("".join(f"    {line}\n" for line in event.detail.rstrip().splitlines()), err=True, nl=False)
+class Teller:
+    """Says on stderr, in words, what happens to the worker. A hub that stays away is told ever more rarely."""
+
+    def __init__(self) -> None:
+        self._vain = 0  # how often dialling has failed since the last success
+
+    def __call__(self, event: Event) -> None:
+        kind = event.kind.value
+        if kind == "reconnecting":
+            self._vain += 1
+            if self._vain & (self._vain - 1):
+                return
+        elif kind == "ready":
+            self._vain = 0
+        colour, text = _WORDS[kind](event)
+        click.secho(text, err=True, fg=colour)
+        if event.detail and kind in _WITH_DETAIL:
+            click.echo("".join(f"    {line}\n" for line in event.detail.rstrip().splitlines()), err=True, nl=False)
 
 
 def _serving(event: Event) -> str:

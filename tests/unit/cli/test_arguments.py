@@ -72,7 +72,7 @@ def test_values_are_read_by_the_type_of_their_parameter(pair: str, value: Any) -
         (["number"], "is not KEY=VALUE"),
         (["=3"], "is not KEY=VALUE"),
         (["number=1", "number=2"], "given twice"),
-        (["number=fast"], "number: 'fast' is not JSON"),
+        (["number=fast"], "number: 'fast' does not read as float"),
         (["count:=x"], "count: 'x' is not JSON"),
         (["day=soon"], "day: "),
         (["text=@missing.txt"], "there is no file missing.txt"),
