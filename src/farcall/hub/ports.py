@@ -581,6 +581,10 @@ class LogFiles(Protocol):
 
     async def delete(self, identifier: bytes) -> None: ...
 
+    async def delete_before(self, wall_seconds: float) -> int:
+        """Retention: drop the output of invocations that were made before; returns how many files went. What was made
+        up to an hour before may stay."""
+
     async def close(self) -> None: ...
 
 

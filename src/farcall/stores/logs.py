@@ -63,8 +63,11 @@ class SegmentLogFiles:
     # -- the hub's side ------------------------------------------------------------------------------------------------
 
     def append(self, identifier: bytes, lines: Sequence[LogLine]) -> None:
-        """Queue; never blocks. Beyond a limit one line of the stream `cut` stands for what is missing."""
-        if not lines or self._closing:
+        """Queue; never blocks. Beyond a limit one line of the stream `cut` stands for what is missing.
+
+        What is no id has no output: it came from a worker that makes things up.
+        """
+        if not lines or self._closing or len(identifier) != INVOCATION_ID_BYTES:
             return
         size = sum([len(line.text) + _LINE_BYTES for line in lines])
         if self._waiting_bytes + size > self._queue_bytes:
@@ -80,10 +83,12 @@ class SegmentLogFiles:
 
     async def delete(self, identifier: bytes) -> None:
         """Idempotent."""
-        await self._call(lambda: self._drop(self._path(identifier), lambda owner, _: owner != identifier))
+        if len(identifier) == INVOCATION_ID_BYTES:
+            await self._call(lambda: self._drop(self._path(identifier), lambda owner, _: owner != identifier))
 
     async def delete_before(self, wall_seconds: float) -> int:
-        """Retention: remove the output of invocations that were made before; returns how many files went."""
+        """Retention: remove the output of invocations that were made before, to about 17 minutes; returns how many
+        files went. Ids that were made of a key do not tell their age: there each line goes by its own time."""
         return await self._call(lambda: self._delete_before(wall_seconds))
 
     async def close(self) -> None:
@@ -123,7 +128,10 @@ class SegmentLogFiles:
             self._wake.clear()
             closing = self._closing  # looked at before the queues: what was appended before is written
             calls = [self._calls.popleft() for _ in range(len(self._calls))]
-            self._write_waiting()
+            try:
+                self._write_waiting()
+            except Exception:
+                log.exception("output of functions is lost")
             for call in calls:
                 call()
             if closing and not self._appends and not self._calls:
@@ -173,6 +181,8 @@ class SegmentLogFiles:
         return self._root / f"{int.from_bytes(identifier[:6], 'big') >> _SLOT_BITS:08x}" / shard
 
     def _read(self, identifier: bytes, after: tuple[int, int] | None) -> list[LogLine]:
+        if len(identifier) != INVOCATION_ID_BYTES:
+            return []
         try:
             data = self._path(identifier).read_bytes()
         except FileNotFoundError:
@@ -255,5 +265,5 @@ def _record_at(data: bytes, place: int) -> tuple[bytes, LogLine] | None:
         return None
     try:
         return identifier, LogLine(*_decode(data[start:end]))
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, ValueError):
         return None

@@ -98,6 +98,27 @@ class LogFilesContract:
         for identifier in neighbours[:7] + neighbours[8:]:
             assert await logs.read(identifier) == lines(2)
 
+    async def test_retention_takes_what_is_older_and_leaves_the_rest(self, logs: LogFiles) -> None:
+        old, new, keyed = some_id(1, AT - 86_400), some_id(2, AT), keyed_id("bob", "key")
+        for identifier in (old, new):
+            logs.append(identifier, lines(2))
+        logs.append(keyed, [LogLine(1, 0, AT - 86_400, "stdout", "old"), LogLine(1, 1, AT, "stdout", "new")])
+        assert await logs.delete_before(AT - 7_200) > 0
+        assert await logs.read(old) == []
+        assert await logs.read(new) == lines(2)
+        assert [line.text for line in await logs.read(keyed)] == ["new"]
+        assert await logs.delete_before(AT - 7_200) == 0
+        logs.append(old, lines(1))
+        assert await logs.read(old) == lines(1)
+
+    @pytest.mark.parametrize("made_up", [b"", b"x", bytes(21), bytes(23), b"/../../etc/passwd"])
+    async def test_what_is_no_id_has_no_output_and_harms_nobody(self, logs: LogFiles, made_up: bytes) -> None:
+        logs.append(made_up, lines(1))
+        logs.append(some_id(), lines(2))
+        assert await logs.read(made_up) == []
+        await logs.delete(made_up)
+        assert await logs.read(some_id()) == lines(2)
+
     async def test_closing_writes_what_waits_and_may_be_repeated(self, logs: LogFiles) -> None:
         identifier = some_id()
         logs.append(identifier, lines(10))
