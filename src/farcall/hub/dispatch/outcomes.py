@@ -15,7 +15,7 @@ from farcall.hub.dispatch import ends, retries
 from farcall.hub.dispatch.events import CompleteCommitted, CompleteStale, Finished, FinishLike, Now
 from farcall.hub.dispatch.lanes import leave_to_store, register
 from farcall.hub.dispatch.records import Entry
-from farcall.hub.dispatch.state import State
+from farcall.hub.dispatch.state import State, holder
 
 _SUCCEEDED = AttemptState.SUCCEEDED
 _FAILED = AttemptState.FAILED
@@ -102,6 +102,9 @@ def _unfinished(state: State, entry: Entry, item: FinishLike, now: Now) -> None:
         retries.lost(state, entry, now, "its process ended", failure)
     else:
         raise ImpossibleTransition(f"no outcome of an attempt: {item.state}")
+    if entry.outcome is None:
+        # Tried again: this one will never be recorded. Kept in the outbox, it would look current after a restart.
+        state.out.refuse_stale(holder(entry).boot, item.id, item.fence)
 
 
 def complete_committed(state: State, event: CompleteCommitted, now: Now) -> None:

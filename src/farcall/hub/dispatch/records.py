@@ -54,6 +54,7 @@ class Entry(msgspec.Struct, eq=False):
     recalled: bool = False
     streamed: bool = False
     setbacks: int = 0  # returns that were answered with a delay
+    recovered: bool = False  # from before the restart: a worker that is not back yet may have a later attempt
     rejected: bool = False  # not accepted after all; kept only until its outcome comes back from the store
     outcome: Completion | None = None
     cancel: str | None = None

@@ -54,14 +54,17 @@ def over(state: State, subject: None, now: Now) -> None:
         return
     state.recovering = False
     state.expected.clear()
+    held_back, state.held_back = state.held_back, []
+    for entry in held_back:
+        if entry.lane.version.backing_off.pop(entry.invocation.id, None) is entry:
+            waits.enqueue(state, entry, now)
     for identifier, reason in state.unseen_cancels.items():
         if identifier not in state.entries:
             cancel_stored(state, identifier, reason, now)
     state.unseen_cancels.clear()
     open_lanes(state)
     for version in state.versions.values():
-        if not version.ready:
-            waits.check_unserved(state, version, now)
+        waits.check_unserved(state, version, now)
 
 
 def open_lanes(state: State) -> None:
@@ -88,6 +91,7 @@ def _readmit(state: State, reclaimed: Reclaimed) -> Entry:
     entry = state.admit(invocation, state.lane(version, invocation.priority, invocation.caller), accepted=True)
     entry.attempts = reclaimed.attempts
     entry.fence = reclaimed.fence
+    entry.recovered = True
     unseen = state.unseen_cancels.pop(invocation.id, None)
     if unseen is not None or reclaimed.cancelled:
         entry.cancel = unseen or "cancelled before the hub's restart"

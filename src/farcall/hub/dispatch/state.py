@@ -24,6 +24,7 @@ class State:
         "expired",
         "fence_base",
         "fresh_lanes",
+        "held_back",
         "held_bytes",
         "lanes",
         "limits",
@@ -76,6 +77,7 @@ class State:
         # After a start, until the workers that were there have come back or had their time.
         self.recovering = False
         self.expected: set[str] = set()
+        self.held_back: list[Entry] = []  # to be tried again, but not before
 
     # -- lanes and entries ---------------------------------------------------------------------------------------------
 

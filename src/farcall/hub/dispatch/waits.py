@@ -30,7 +30,10 @@ def enqueue(state: State, entry: Entry, now: Now, first: bool = False) -> None:
         if entry.cancel_committed:
             ends.end_cancelled(state, entry, now)
         return  # its cancel is being committed; it ends then
-    if not may_wait(entry.lane.version, entry.invocation, now):
+    if state.recovering and entry.recovered:
+        entry.lane.version.backing_off[entry.invocation.id] = entry
+        state.held_back.append(entry)
+    elif not may_wait(entry.lane.version, entry.invocation, now):
         fail_unserved(state, entry, now)
     elif first:
         put_back(state, entry)
@@ -74,7 +77,7 @@ def begin_grace(state: State, version: Version, now: Now) -> None:
 
 def check_unserved(state: State, version: Version, now: Now) -> None:
     """Fail what may not wait any longer, in memory and in the store."""
-    if version.ready and not version.withdrawn:
+    if state.recovering or (version.ready and not version.withdrawn):
         return
     for level in list(version.levels.values()):
         for lane in list(level.lanes.values()):

@@ -142,16 +142,17 @@ class Checks:
                 self._broken(f"fence {item.fence} of {invocation.id.hex()} is not larger than the one before")
             self.fences.add(item.fence)
             self.last_fence[invocation.id] = item.fence
-            if invocation.id in self.ended:
-                self._broken(f"{invocation.id.hex()} has ended, and is offered")
-            if invocation.id in self.flagged:
-                self._broken(f"{invocation.id.hex()} is flagged as cancelled, and is offered")
             if self.world.never_twice(invocation.version) and key not in self.leased:
                 self._broken(f"{invocation.id.hex()} must not run twice, and is offered before its lease is durable")
             state = hub.core.state
             entry = state.entries.get(invocation.id)
             if entry is None or entry.fence != item.fence or entry.attempt is not AttemptState.LEASED:
                 self._broken(f"{invocation.id.hex()} is offered, and the core does not hold that attempt")
+            elif entry.accepted:  # otherwise it may have been sent again, and the store has yet to say so
+                if invocation.id in self.ended:
+                    self._broken(f"{invocation.id.hex()} has ended, and is offered")
+                if invocation.id in self.flagged:
+                    self._broken(f"{invocation.id.hex()} is flagged as cancelled, and is offered")
             if state.recovering and invocation.id not in hub.heard_of:
                 self._broken(f"{invocation.id.hex()} is offered although workers may come back with it")
 

@@ -34,7 +34,7 @@ def worker_vanishes_for_a_while(world: World) -> None:
     if worker is not None and worker.link is not None and not worker.frozen:
         link = worker.link
         worker.freeze()
-        world.clock.after(world.random.choice((0.2, 2.5, 8.0)), worker.thaw)
+        world.clock.after(world.random.choice((0.2, 2.5, 3.5, 5.0)), worker.thaw)
         link.cut(hub_notices=world.random.choice((0.0, 1.0)))
 
 

@@ -11,7 +11,7 @@ from farcall.testing.simulation.faults import FAULTS, mend_disk
 from farcall.testing.simulation.hubs import CoreFactory
 from farcall.testing.simulation.world import OPTIONS, World
 
-FAULT_SECONDS = 8.0
+FAULT_SECONDS = 10.0
 HEAL_SECONDS = 120.0
 
 
@@ -52,7 +52,7 @@ def _live(world: World) -> None:
     for _ in range(random.randint(1, 4)):
         clock.after(random.choice((0.0, 0.0, 2.0)), world.add_worker)
     calm = random.random() < 0.1
-    for _ in range(random.randint(4, 14)):
+    for _ in range(random.randint(6, 20)):
         caller = random.choice(world.callers)
         count = random.choice((1, 1, 3, 12))
         clock.after(random.random() * FAULT_SECONDS, caller.submit, random.choice(list(OPTIONS)), count)

@@ -42,7 +42,7 @@ class World:
             prefetch_seconds=random.choice((0.005, 0.05)),
             lease_seconds=2.0,
             lease_margin_seconds=0.5,
-            resume_grace_seconds=random.choice((3.0, 6.0)),
+            resume_grace_seconds=random.choice((2.6, 4.0)),
             no_worker_grace_seconds=1.0,
             max_backoff_seconds=2.0,
         )
