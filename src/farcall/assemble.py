@@ -152,6 +152,7 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner()) -> Hub:  # no
             keep_house(
                 store,
                 room,
+                log_files,
                 retention_seconds=settings.retention_seconds,
                 interval_seconds=settings.housekeeping_seconds,
             )

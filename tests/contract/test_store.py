@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from farcall.stores.sqlite import SqliteStore
+from farcall.stores.sqlite import SqliteStore, WriterLimits
 from farcall.testing.contracts import StoreContract
 from farcall.testing.memory_store import MemoryStore
 
@@ -14,7 +14,7 @@ from farcall.testing.memory_store import MemoryStore
 class TestSqliteStore(StoreContract):
     @pytest.fixture
     def new_store(self, tmp_path: Path) -> SqliteStore:
-        return SqliteStore(tmp_path / "data")
+        return SqliteStore(tmp_path / "data", WriterLimits(log_pages=64))
 
 
 class TestMemoryStore(StoreContract):

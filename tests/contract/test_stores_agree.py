@@ -35,7 +35,7 @@ from farcall.hub.ports import (
     SetDisabled,
     Store,
 )
-from farcall.stores.sqlite import SqliteStore
+from farcall.stores.sqlite import SqliteStore, WriterLimits
 from farcall.testing.contracts.desk import START, Desk, version_spec
 from farcall.testing.memory_store import MemoryStore
 
@@ -181,7 +181,7 @@ async def play(store: Store, seed: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 async def test_any_sequence_of_commands_has_the_same_outcomes_on_every_store(seed: int, tmp_path: Path) -> None:
-    on_disk = await play(SqliteStore(tmp_path), seed)
+    on_disk = await play(SqliteStore(tmp_path, WriterLimits(log_pages=16)), seed)
     in_memory = await play(MemoryStore(), seed)
     for what, seen in in_memory.items():
         assert on_disk[what] == seen, f"{what} differ with seed {seed}"

@@ -16,13 +16,14 @@ _BATCH = 500
 
 
 async def keep_house(
-    store: ports.Store, blobs: BlobRoom, *, retention_seconds: float, interval_seconds: float
+    store: ports.Store, blobs: BlobRoom, logs: ports.LogFiles, *, retention_seconds: float, interval_seconds: float
 ) -> None:
     """Run until cancelled. A failing round is logged and tried again."""
     while True:
         await asyncio.sleep(interval_seconds)
         try:
             await expunge(store, time.time() - retention_seconds)
+            await logs.delete_before(time.time() - retention_seconds)
             await blobs.collect(time.time())
         except Exception:
             log.exception("housekeeping failed; it is tried again", interval_seconds=interval_seconds)

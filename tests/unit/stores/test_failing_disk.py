@@ -19,7 +19,7 @@ from farcall.testing.contracts.desk import Desk, ids
 resource = pytest.importorskip("resource", reason="limits of file sizes are POSIX")
 
 OK = Outcome.OK
-LIMITS = WriterLimits(linger_seconds=0.2, probe_seconds=0.05)
+LIMITS = WriterLimits(linger_seconds=0.2, probe_seconds=0.05, log_pages=64)
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def limits() -> WriterLimits:
-    return WriterLimits(linger_seconds=0.3)
+    return WriterLimits(linger_seconds=0.3, log_pages=64)
 
 
 @pytest.fixture

@@ -16,28 +16,29 @@ DATABASE_NAME = "farcall.db"
 _APPLICATION_ID = 0x46617263  # "Farc": tells our files from other people's
 _MIGRATION = re.compile(r"(\d{3})-[\w-]+\.sql")
 _BUSY_MILLISECONDS = 5_000
-# 8 MiB of log before it is copied into the database: rarely enough to amortise, small enough not to be felt.
-_CHECKPOINT_PAGES = 2_000
 _ROOM_BYTES = 256 * 1024 * 1024
 _CACHE_KIB = 32_768
 
 
-def connect_writer(path: Path) -> apsw.Connection:
-    """A connection that writes durably: a commit returns after the log reached the disk."""
+def connect_writer(path: Path, log_pages: int) -> apsw.Connection:
+    """A connection that writes durably: a commit returns after the log reached the disk.
+
+    After `log_pages` of it the log is copied into the database.
+    """
     connection = apsw.Connection(str(path), statementcachesize=256)
     connection.set_busy_timeout(_BUSY_MILLISECONDS)
     for pragma in (
         "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",
-        f"wal_autocheckpoint = {_CHECKPOINT_PAGES}",
+        f"wal_autocheckpoint = {log_pages}",
         f"cache_size = -{_CACHE_KIB}",
     ):
         connection.execute(f"PRAGMA {pragma}")
     return connection
 
 
-def grow_log(connection: apsw.Connection, path: Path) -> None:
+def grow_log(connection: apsw.Connection, path: Path, log_pages: int) -> None:
     """Bring the log to its full length before it is used, unless the disk is nearly full.
 
     A commit that lengthens a file waits for the file's metadata too: about twice as long as one that overwrites it.
@@ -52,11 +53,11 @@ def grow_log(connection: apsw.Connection, path: Path) -> None:
     connection.wal_autocheckpoint(0)
     connection.execute("PRAGMA synchronous = OFF")
     try:
-        for _ in range(_CHECKPOINT_PAGES):  # each is one page of log, and changes nothing
+        for _ in range(log_pages):  # each is one page of log, and changes nothing
             connection.execute(f"PRAGMA user_version = {version}")
     finally:
         connection.execute("PRAGMA synchronous = FULL")
-        connection.wal_autocheckpoint(_CHECKPOINT_PAGES)
+        connection.wal_autocheckpoint(log_pages)
     with contextlib.suppress(apsw.BusyError):
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
 

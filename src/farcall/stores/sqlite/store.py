@@ -64,9 +64,9 @@ class SqliteStore:
         self._post = post
         statements = Statements()
         try:
-            self._connection = schema.connect_writer(self.path)
+            self._connection = schema.connect_writer(self.path, self._limits.log_pages)
             schema.migrate(self._connection, self.path)
-            schema.grow_log(self._connection, self.path)
+            schema.grow_log(self._connection, self.path, self._limits.log_pages)
             self._writer = Writer(self._connection, statements, self._limits, post)
         except BaseException as error:
             self._release()

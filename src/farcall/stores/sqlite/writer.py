@@ -70,12 +70,14 @@ _CHANGES_ACCESS = (CreateAccount, SetDisabled, PutGrant, DeleteGrant, PublishVer
 
 @dataclass(frozen=True, slots=True)
 class WriterLimits:
-    """How much one transaction takes, and how long lazy commands may wait for company."""
+    """How much one transaction and the log take, and how long lazy commands may wait for company."""
 
     batch_items: int = 4_096
     batch_bytes: int = 16 << 20
     linger_seconds: float = 0.002
     probe_seconds: float = 0.2  # after a failure, between two tries
+    # 8 MiB of log before it is copied into the database: rarely enough to amortise, small enough not to be felt.
+    log_pages: int = 2_000
 
 
 class Writer:
