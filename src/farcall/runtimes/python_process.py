@@ -262,16 +262,19 @@ class PythonProcess:
             self._loop.remove_reader(self._spawned.channel.fileno())
             self.kill()  # it has ended, or is of no more use
             return False
+        told: list[Told] = []
         try:
-            told = [message for message in map(self._checked, self._parser.feed(data)) if message is not None]
+            for message in self._parser.feed(data):
+                checked = self._checked(message)
+                if checked is not None:
+                    told.append(checked)
         except ChannelBroken as error:
             self._broken = str(error)
             self._loop.remove_reader(self._spawned.channel.fileno())
             self.kill()
-            return False
         if told:
             self._listener.told(self, told)
-        return len(data) == READ_BYTES
+        return len(data) == READ_BYTES and not self._broken
 
     def _checked(self, message: FromGuest) -> Told | None:
         """The message, if it may come now; raises ChannelBroken."""
@@ -280,10 +283,10 @@ class PythonProcess:
             outstanding = self._outstanding
             if not outstanding or outstanding[0] != message.seq:  # type: ignore[union-attr]  # narrowed by `kind`
                 raise ChannelBroken("the guest ended an attempt that it was not running")
-            outstanding.popleft()
-            self._head_since = time.monotonic()
             if not 0 <= message.run_seconds < math.inf:  # type: ignore[union-attr]  # as above
                 raise ChannelBroken("the guest gave an impossible duration")
+            outstanding.popleft()
+            self._head_since = time.monotonic()
             return message if kind is Succeeded else _bounded(message)  # type: ignore[arg-type,return-value]  # as above
         if isinstance(message, Loaded):
             if self._loaded:

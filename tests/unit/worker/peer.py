@@ -157,13 +157,13 @@ class PeerHub:
         assert self._send is not None
         await self._send({"type": "websocket.send", "bytes": self._session.encode(frame)})
 
-    def item(self, name: str, /, *, timeout: float | None = None, **arguments: Any) -> frames.OfferItem:
+    def item(self, name: str, /, *, limit: float | None = None, **arguments: Any) -> frames.OfferItem:
         identifier = invocation_id(time.time(), os.urandom(16))
         version = self.versions[name]
-        return frames.OfferItem(identifier, next(self._fences), version, encode(arguments), 1, "bob", timeout)
+        return frames.OfferItem(identifier, next(self._fences), version, encode(arguments), 1, "bob", limit)
 
-    async def offer(self, name: str, /, *, timeout: float | None = None, **arguments: Any) -> frames.AttemptKey:
-        item = self.item(name, timeout=timeout, **arguments)
+    async def offer(self, name: str, /, *, limit: float | None = None, **arguments: Any) -> frames.AttemptKey:
+        item = self.item(name, limit=limit, **arguments)
         await self.say(frames.Offer([item]))
         return frames.AttemptKey(item.id, item.fence)
 

@@ -177,7 +177,7 @@ async def test_a_timeout_counts_from_the_start_and_fails_the_attempt(tmp_path: P
     async with serving(tmp_path, LAB) as served:
         hub = served.hub
         blocking = await hub.offer("sleeps", seconds=0.5)
-        key = await hub.offer(name, timeout=0.3)
+        key = await hub.offer(name, limit=0.3)
         await hub.outcome(blocking)
         assert (key.id, key.fence) not in hub.finished
         outcome = await hub.outcome(key)

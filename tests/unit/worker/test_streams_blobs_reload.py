@@ -163,7 +163,7 @@ async def test_large_arguments_are_fetched_once_and_large_results_are_sent_befor
                 assert len(outcome.blobs) == 1
                 np.testing.assert_array_equal(decode(outcome.result, blobs=Opened(hub)), x * 2)
         assert hub.blob_requests == [f"GET /v1/blobs/{argument_digest}", "POST /v1/blobs"]
-    assert not any((tmp_path / "cache").iterdir())
+    assert os.listdir(tmp_path / "cache") == []
 
 
 async def test_a_blob_that_is_not_to_be_had_returns_the_attempt(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ async def test_a_file_arrives_as_a_file_and_is_gone_after_the_call(tmp_path: Pat
         name, size, path = decode(outcome.result).split(" ", 2)
         assert (name, size) == ("data.csv", "6")
         assert path != str(file)
-        assert not Path(path).exists()
+        assert not os.path.exists(path)  # noqa: ASYNC240  # one look
 
 
 async def test_a_result_too_large_for_a_frame_is_a_bad_result(tmp_path: Path) -> None:
