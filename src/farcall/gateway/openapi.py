@@ -93,7 +93,7 @@ def _operation(operation: Operation, known: dict[str, Any], components: dict[str
             "content": {JSON: {"schema": schema}, MSGPACK: {"schema": schema}},
         }
     elif operation.raw_body:
-        described["requestBody"] = {"required": True, "content": {operation.raw_body: {"schema": _binary()}}}
+        described["requestBody"] = {"required": False, "content": {operation.raw_body: {"schema": _binary()}}}
     return described
 
 
