@@ -5,6 +5,7 @@ A digest is no capability: whether a blob exists is said only to those who may r
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections import Counter
@@ -42,6 +43,7 @@ class BlobRoom:
         self._pinning: Counter[str] = Counter()  # put, but its pin is not committed yet
         self._collecting = False
         self._spared: set[str] = set()  # pinned during a collection, which may have listed them before
+        self._deleting: dict[str, asyncio.Event] = {}  # under way; set when it is done
 
     async def upload(
         self, subject: access.Subject, chunks: AsyncIterator[bytes], expected: str | None = None
@@ -64,6 +66,8 @@ class BlobRoom:
             self._pinning[digest] -= 1
             if not self._pinning[digest]:
                 del self._pinning[digest]
+        if digest in self._deleting:
+            await self._deleting[digest].wait()
         if await self._blobs.size(digest) is None:  # an earlier upload of the same bytes was collected just then
             raise Refused("hub_unavailable", "The blob was collected while it came in.", "Upload it again.")
         return digest, size
@@ -93,10 +97,18 @@ class BlobRoom:
                 digests = await self._store.do(ports.CollectBlobs(now, _COLLECTED_AT_ONCE))
                 for digest in digests:
                     if digest not in self._pinning and digest not in self._spared:
-                        await self._blobs.delete(digest)
+                        await self._delete(digest)
                         collected += 1
                 if len(digests) < _COLLECTED_AT_ONCE:
                     return collected
         finally:
             self._collecting = False
             self._spared.clear()
+
+    async def _delete(self, digest: str) -> None:
+        done = self._deleting[digest] = asyncio.Event()
+        try:
+            await self._blobs.delete(digest)
+        finally:
+            del self._deleting[digest]
+            done.set()
