@@ -27,6 +27,7 @@ from farcall.wire import frames
 log = structlog.get_logger("farcall.hub.dispatcher")
 
 _PROBE_SECONDS = 1.0
+_TIMER_STEP_SECONDS = 0.001
 
 
 def now() -> events.Now:
@@ -163,7 +164,9 @@ class Dispatcher:
         good = [item.id for item, outcome in zip(items, outcomes, strict=True) if outcome is ports.Outcome.OK]
         if good:
             self.feed(events.AcceptCommitted(good))
-        bad = [(item, outcome) for item, outcome in zip(items, outcomes, strict=True) if outcome is not ports.Outcome.OK]
+        bad = [
+            (item, outcome) for item, outcome in zip(items, outcomes, strict=True) if outcome is not ports.Outcome.OK
+        ]
         self.feed(events.AcceptRejected([item.id for item, _ in bad]))
         for item, outcome in bad:
             if outcome is ports.Outcome.DUPLICATE:
@@ -195,7 +198,10 @@ class Dispatcher:
 
     def _commit_lease(self, effect: effects.CommitLease) -> None:
         at = time.time()
-        items = [ports.LeaseItem(identifier, fence, worker, attempt, at) for identifier, fence, worker, attempt in effect.items]
+        items = [
+            ports.LeaseItem(identifier, fence, worker, attempt, at)
+            for identifier, fence, worker, attempt in effect.items
+        ]
 
         def done(outcomes: list[ports.Outcome] | ports.StoreFailed) -> None:
             if isinstance(outcomes, ports.StoreFailed):
@@ -398,7 +404,9 @@ class Dispatcher:
     def _remember(self, effect: effects.Remember) -> None:
         at = time.time()
         self._store.write(
-            ports.AddNotes([ports.Note(identifier, at, what, dict(detail)) for identifier, what, detail in effect.items])
+            ports.AddNotes(
+                [ports.Note(identifier, at, what, dict(detail)) for identifier, what, detail in effect.items]
+            )
         )
 
     # -- progress and streams: passed on, never stored -----------------------------------------------------------------
@@ -426,10 +434,16 @@ class Dispatcher:
                 return
             self._timer.cancel()
         self._timer_at = effect.mono
-        delay = max(0.0, effect.mono - time.monotonic())
-        self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
+        self._arm()
+
+    def _arm(self) -> None:
+        delay = max(0.0, self._timer_at - time.monotonic())
+        self._timer = asyncio.get_running_loop().call_later(delay + _TIMER_STEP_SECONDS, self._tick)
 
     def _tick(self) -> None:
+        if time.monotonic() < self._timer_at:  # loops round to milliseconds; the core counts on not being woken early
+            self._arm()
+            return
         self._timer = None
         self.feed(events.Tick())
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import websockets.asyncio.client
 from websockets.exceptions import (
+    ConnectionClosed,
     InvalidHandshake,
     InvalidProxy,
     InvalidProxyStatus,
@@ -190,6 +191,8 @@ async def _connect(address: Address, token: str, role: Role, ca_file: str | None
         raise Unreachable(f"No safe connection to {address.url} is possible: {reason}.", hint) from None
     except InvalidHandshake as error:
         raise Unreachable(f"What answers at {address.url} is no hub: {error}.", _check(address)) from None
+    except ConnectionClosed:
+        raise Unreachable(f"The hub at {address.url} closed the connection.", _check(address)) from None
     except (OSError, EOFError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         cut = isinstance(error, ConnectionResetError | EOFError)
