@@ -86,6 +86,19 @@ async def test_nothing_is_tried_behind_a_failure_until_a_probe_was_committed(des
     assert len((await desk.store.invocations(InvocationFilter())).items) == 2
 
 
+async def test_what_waits_behind_a_failure_fails_even_if_the_disk_would_take_it(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path, WriterLimits(batch_items=1, probe_seconds=0.0, log_pages=64))
+    store.open(asyncio.get_running_loop().call_soon_threadsafe)
+    desk = await Desk.set_up(store)
+    large, small = desk.new(arguments=bytes(2_000_000)), [desk.new() for _ in range(3)]
+    with no_file_grows_beyond(500_000):
+        writing = [store.do(Accept([item])) for item in (large, *small)]
+        answers = await asyncio.gather(*writing, return_exceptions=True)
+        assert [type(answer) for answer in answers] == [StoreFailed] * 4
+        assert await desk.accept(*small) == [OK] * 3
+    await store.close()
+
+
 async def test_what_was_told_before_the_failure_is_still_true_after_it(desk: Desk) -> None:
     first = await desk.accepted(50)
     with no_file_grows_beyond(1_000):

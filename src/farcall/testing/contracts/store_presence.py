@@ -84,6 +84,8 @@ class PresenceContract(WithDesk):
         assert await desk.complete(desk.completion(item, 6, blobs=(C,))) == [Outcome.STALE]
         for digest in (A, B, C):
             assert not await desk.store.blob_readable(digest, desk.bob)
+            await desk.store.do(PinBlob(digest, 10, desk.bob, START))
+        assert await desk.store.do(CollectBlobs(START + 1, 10)) == [A, B, C]
 
     async def test_only_what_has_neither_reference_nor_live_pin_is_collected(self, desk: Desk) -> None:
         for digest, expires_at in ((A, START + 10), (B, START + 100), (C, START + 10)):
