@@ -88,6 +88,7 @@ async def call(x: Exchange) -> Reply | Response:
         await ticket.accepted()
         return await _pending(x, ticket, applied)
     settlement = await ticket.settled(prefer.wait_seconds)
+    await x.authenticate()  # the token may have ended while we waited
     if settlement is None:
         await _committed(x, ticket)
         return await _pending(x, ticket, applied)

@@ -49,10 +49,12 @@ class Exchange:
 
     # -- who -----------------------------------------------------------------------------------------------------------
 
-    async def authenticate(self) -> None:
-        """Find the subject behind the bearer token; raises Refused (unauthenticated)."""
+    async def authenticate(self) -> access.Subject:
+        """The subject behind the bearer token, as it is now; raises Refused (unauthenticated)."""
         scheme, _, token = self.request.headers.get("authorization", "").partition(" ")
-        self._subject = await self.hub.accounts.authenticate(token.strip() if scheme.lower() == "bearer" else "")
+        subject = await self.hub.accounts.authenticate(token.strip() if scheme.lower() == "bearer" else "")
+        self._subject = subject
+        return subject
 
     @property
     def subject(self) -> access.Subject:

@@ -97,7 +97,7 @@ async def logs(x: Exchange) -> Reply | Response:
 
 async def _events(x: Exchange, identifier: bytes, after: tuple[int, int] | None) -> AsyncIterator[bytes]:
     try:
-        async for lines in x.hub.logs.follow(x.hub.records, x.subject, identifier, after):
+        async for lines in x.hub.logs.follow(x.hub.records, x.authenticate, identifier, after):
             if not lines:
                 yield b": alive\n\n"
             for line in lines:

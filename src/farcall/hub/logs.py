@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 from farcall.domain import access
 from farcall.hub import ports
@@ -43,18 +43,22 @@ class Logs:
         return await self._files.read(identifier, after)
 
     async def follow(
-        self, records: Records, subject: access.Subject, identifier: bytes, after: tuple[int, int] | None = None
+        self,
+        records: Records,
+        who: Callable[[], Awaitable[access.Subject]],
+        identifier: bytes,
+        after: tuple[int, int] | None = None,
     ) -> AsyncIterator[list[ports.LogLine]]:
         """Lines after (fence, seq) as they come, until the invocation has ended; an empty list is a sign of life.
 
-        Raises Refused (not_found) before the first item.
+        `who` is asked again and again, since permissions may end while it goes on. Raises Refused.
         """
         woken = asyncio.Event()
         self._followers.setdefault(identifier, set()).add(woken)
         try:
             while True:
                 woken.clear()
-                ended = (await records.get(subject, identifier)).state.final
+                ended = (await records.get(await who(), identifier)).state.final
                 lines = await self._files.read(identifier, after)
                 if lines:
                     after = (lines[-1].fence, lines[-1].seq)

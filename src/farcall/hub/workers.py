@@ -70,6 +70,14 @@ class Workers:
     def serving(self, version: int) -> list[Presence]:
         return [self._present[boot] for boot in self._servers.get(version, ())]
 
+    async def hidden_blob(self, account: int, digests: Sequence[str]) -> str:
+        """The first of these blobs that the account may not read, or "" if there is none."""
+        for digest in digests:
+            held = self._dispatcher.core.needs_blob(account, digest)
+            if not held and not await self._store.blob_readable(digest, account):
+                return digest
+        return ""
+
     # -- coming and going ----------------------------------------------------------------------------------------------
 
     async def register(self, subject: access.Subject, frame: frames.Register, link: ports.WorkerLink) -> None:
