@@ -30,6 +30,8 @@ _ATTACH_IDS = 20_000
 _EXIT_SECONDS = 5.0
 _RETRY_SECONDS = 0.5
 _RETRIES = 60
+_BURST_ITEMS = 3  # posted during one turn: more are taken to follow
+_BURST_SECONDS = 0.001
 
 
 class Channel:
@@ -50,6 +52,7 @@ class Channel:
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self.rest = rest
+        self.guard = threading.Lock()  # of the invocations' making and ending
         self.error: FarcallError | None = None  # why it ended
         self._pid = os.getpid()
         self._elsewhere = elsewhere
@@ -249,23 +252,37 @@ class Channel:
             invocation._raise(failure)
 
     def _drain(self) -> None:
-        """Everything that callers posted, in one turn; calls of one route leave as one frame."""
-        self._awake = False
+        """Everything that callers posted, in one turn; calls of one route leave as one frame.
+
+        In a burst the loop looks again by itself a millisecond later, so that callers need not wake it: a wake-up per
+        call would make caller and loop hand the interpreter's lock to and fro.
+        """
+        while True:
+            count = self._take_outbox()
+            self._link.flush()
+            if self._watchers:
+                self._notify()
+            if count > _BURST_ITEMS:
+                asyncio.get_running_loop().call_later(_BURST_SECONDS, self._drain)
+                return
+            self._awake = False
+            if not self._outbox:
+                return
+            self._awake = True  # something was posted between the last look and now
+
+    def _take_outbox(self) -> int:
         outbox = self._outbox
+        count = 0
         while outbox:
             item = outbox.popleft()
+            count += 1
             if item.__class__ is Invocation:
                 self._unsent.append(item)
-            elif item.__class__ is tuple:
-                self._send_unsent()
-                item[0]()
             else:
                 self._send_unsent()
-                item()
+                (item[0] if item.__class__ is tuple else item)()
         self._send_unsent()
-        self._link.flush()
-        if self._watchers:
-            self._notify()
+        return count
 
     def _send_unsent(self) -> None:
         if not self._link.connected:

@@ -12,7 +12,7 @@ from farcall.domain.ids import invocation_id, keyed_id
 if TYPE_CHECKING:
     from farcall.client.channel import Channel
 
-_BATCH = 256
+_BATCH = 1024
 
 
 class Identifiers:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from farcall.client import notice
 from farcall.client.errors import FarcallError, InvocationCancelled, from_failure
+from farcall.client.futures import LeanFuture
 from farcall.domain import ids as identifiers
 from farcall.domain.errors import Failure
 from farcall.domain.model import CallOptions, Settlement
@@ -47,14 +47,14 @@ class Route:
     streams: bool = False
 
 
-class Invocation(Future[Any]):
+class Invocation(LeanFuture):
     """A call that was sent. Made by `submit`, `map` and `farcall.invocation`; safe with threads.
 
     All of `concurrent.futures.Future`, plus `id`, `status`, `progress`, `logs`, `explain`, `info` and `stream`.
     """
 
     def __init__(self, channel: Channel, identifier: bytes, route: Route, arguments: bytes | None) -> None:
-        super().__init__()
+        super().__init__(channel.guard)
         self._channel = channel
         self._identifier = identifier
         self._route = route
@@ -134,7 +134,9 @@ class Invocation(Future[Any]):
         """
         if not self.done():
             self._wait(timeout)
-        super().result(timeout)
+            super().exception(timeout)
+        if self._exception is not None:
+            super().result(0)  # raises it
         if self._raw is not None:
             self._open()
         if self._broken is not None:
@@ -175,7 +177,7 @@ class Invocation(Future[Any]):
         if channel is not self._channel:
             self._channel = channel
             if not self.done():
-                super().__init__()  # locks and waiters were the parent's
+                super().__init__(channel.guard)  # locks and waiters were the parent's
                 channel.adopt(self)
         return channel
 
@@ -191,7 +193,7 @@ class Invocation(Future[Any]):
         self._outcome = settlement.state
         if settlement.state == _SUCCEEDED:
             self._raw = settlement.result
-            self.set_result(None)
+            self._finish(None)
         else:
             self._raise(
                 settlement.failure or _ENDS.get(InvocationState(settlement.state), _ENDS[InvocationState.FAILED])
@@ -208,7 +210,7 @@ class Invocation(Future[Any]):
         error = from_failure(failure, self._route.function, identifier)
         if isinstance(error, InvocationCancelled):
             self._outcome = InvocationState.CANCELLED
-        self.set_exception(error)
+        self._finish(error)
 
     def _open(self) -> None:
         """Decode the result, in the thread of whoever wants it: it may have to be fetched."""
