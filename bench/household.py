@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -26,7 +27,7 @@ class Household:
         """Start the hub and make the accounts."""
         command = [program("farcall"), "hub", "--data", str(self.data), "--port", str(self.port)]
         self.hub_pid = self._processes.start("hub", command)
-        self._processes.wait_for_port(self.port, "farcall hub")
+        self._processes.wait_until(self._is_ready, "farcall hub")
         admin = (self.data / "admin-token").read_text().strip()
         self._alice = self._account("alice", admin)
         self.bob = self._account("bob", admin)
@@ -43,6 +44,14 @@ class Household:
     def _account(self, handle: str, admin: str) -> str:
         command = ("account", "create", handle, f"{handle}@example.org", "--print-token")
         return self._farcall(admin, *command).split()[-1]
+
+    def _is_ready(self) -> bool:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(f"{self.url}/readyz", timeout=5) as response:
+                return bool(response.status == 200)
+        except OSError:
+            return False
 
     def _is_served(self, name: str) -> bool:
         try:
