@@ -51,8 +51,6 @@ class Accounts:
         """The subject behind a token; raises Refused (unauthenticated)."""
         if not token:
             raise Refused("unauthenticated", "A token is missing.", "Log in with farcall login, or set FARCALL_TOKEN.")
-        if not tokens.well_formed(token):
-            raise Refused("unauthenticated", "This is no token of Farcall.", "Check that it was copied in full.")
         digest = tokens.digest(token)
         known = self._known.get(digest)
         if known is not None:
@@ -60,6 +58,8 @@ class Accounts:
             if time.monotonic() < until and (subject.expires_at is None or time.time() < subject.expires_at):
                 return subject
             del self._known[digest]
+        if not tokens.well_formed(token):
+            raise Refused("unauthenticated", "This is no token of Farcall.", "Check that it was copied in full.")
         return await self._look_up(digest)
 
     async def _look_up(self, digest: bytes) -> access.Subject:
