@@ -30,7 +30,7 @@ from farcall.hub.dispatch.core import HANDLERS, Core
 from farcall.hub.dispatch.effects import Effect
 from farcall.hub.dispatch.events import Event, Limits, Now
 from farcall.hub.dispatch.records import Entry, Level, Pool, Worker
-from farcall.hub.dispatch.state import State
+from farcall.hub.dispatch.state import State, change, holder
 from farcall.testing.simulation.hubs import CoreFactory
 from farcall.testing.simulation.schedule import Failed, run
 
@@ -128,7 +128,7 @@ def test_a_cancel_that_is_confirmed_at_once_is_caught() -> None:
             entry = state.entries.get(identifier)
             if entry is not None and entry.attempt is not None and not entry.leasing:
                 fence = entry.fence
-                state.out.stop(retries.holder(entry).boot, identifier, fence)
+                state.out.stop(holder(entry).boot, identifier, fence)
                 ends.close_attempt(state, entry, AttemptState.CANCELLED)
                 ends.end_cancelled(state, entry, now, fence)
             else:
@@ -314,12 +314,12 @@ def test_a_claim_that_forgets_where_it_stands_is_caught() -> None:
     caught(handling(events.Claimed, lose_the_count), "is neither in the window nor in a lane")
 
 
-def test_a_lost_attempt_that_is_not_written_down_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing tells the retry from the first attempt then: its tries never end, or it runs beside itself."""
-
-    def in_memory_only(state: State, entry: Entry, reason: str) -> None:
-        retries.change(entry, InvocationState.QUEUED)
+def test_an_attempt_that_ends_without_its_invocation_being_queued_again_is_caught(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def and_forget(state: State, entry: Entry, reason: str) -> None:
+        change(entry, InvocationState.QUEUED)
         state.forget(entry)
 
-    monkeypatch.setattr(retries, "requeue", in_memory_only)
+    monkeypatch.setattr(retries, "requeue", and_forget)
     caught(Core, "is neither in the window nor in a lane|KeyError")

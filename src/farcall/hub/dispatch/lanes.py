@@ -109,6 +109,7 @@ def ask(state: State, lane: Lane) -> None:
 def leave_to_store(state: State, lane: Lane) -> None:
     """One more of this lane is in the store only."""
     lane.stored += 1
+    lane.from_start = False  # a pass that goes on may be beyond it
     if not lane.claiming:
         wake(state, lane)
     state.touch_version(lane.version)

@@ -15,7 +15,7 @@ _MEANING = {
     "neighbour_died": "another invocation's process died in front of it",
     "draining": "its worker is leaving",
     "not_received": "its worker came back without it",
-    "not_offered": "its worker was gone before the offer",
+    "not_offered": "its worker had left, or had no more room, before the offer",
     "unknown_version": "its worker no longer serves this version",
     "blob_unavailable": "its worker could not fetch an argument",
 }

@@ -19,6 +19,8 @@ def claimed(state: State, event: Claimed, now: Now) -> None:
     if lane is None or not lane.claiming:
         return
     lane.claiming = False
+    if event.items:
+        wake(state, lane, first=True)  # it gave way at its turn
     taken = 0
     for reclaimed in event.items:
         identifier = reclaimed.invocation.id
@@ -31,7 +33,7 @@ def claimed(state: State, event: Claimed, now: Now) -> None:
     elif taken == 0 or lane.sweep:
         ask(state, lane)  # also after a claim that failed: it took nothing
     if (lane.ready or lane.stored) and not (lane.claiming and not lane.ready):
-        wake(state, lane, first=True)
+        wake(state, lane)
         state.touch_version(lane.version)
 
 
@@ -75,5 +77,5 @@ def _pass_ended(state: State, lane: Lane) -> None:
         ask(state, lane)
     elif lane.from_start:
         lane.stored = 0  # a whole pass found no more
-    else:
+    elif lane.stored:
         ask(state, lane)

@@ -253,7 +253,7 @@ class Checks:
 
     def offered_to(self, worker: Worker) -> None:
         outstanding = sum(not job.stopping for job in worker.jobs.values())
-        if outstanding > max(worker.credit, self.world.old_credit.get(worker.boot, 0)):
+        if outstanding > max(worker.credit, worker.tolerated):
             self._broken(f"{worker.boot} was offered more than its credit")
 
     # -- at the end ----------------------------------------------------------------------------------------------------

@@ -56,7 +56,6 @@ def worker_leaves(world: World) -> None:
 def credit_changes(world: World) -> None:
     worker = _a_worker(world)
     if worker is not None:
-        world.old_credit[worker.boot] = max(worker.credit, world.old_credit.get(worker.boot, 0))
         worker.change_credit(world.random.choice((0, worker.slots, worker.slots + 4)))
         world.clock.after(1.0, worker.change_credit, worker.slots + 1)
 

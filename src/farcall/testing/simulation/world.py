@@ -51,7 +51,6 @@ class World:
         self.invocations: dict[bytes, NewInvocation] = {}
         self.unpromised: set[tuple[bytes, int]] = set()  # attempts whose acceptance was refused
         self.revoked: set[tuple[int, int]] = set()  # (caller, version)
-        self.old_credit: dict[str, int] = {}
         self.checks = Checks(self)
         self.disk = Disk(self.clock, random, Records(lambda: self.clock.now().wall), self.checks.committed)
         self.callers = [Caller(self, key + 1, random) for key in range(random.randint(2, 4))]
