@@ -159,7 +159,7 @@ class Accounts:
         if isinstance(key, ports.Outcome):
             raise Refused("conflict", f"The handle {handle} or the address {email} is taken.", "Choose another one.")
         account = await self._store.account(key=key)
-        assert account is not None  # noqa: S101 - it was just committed, and accounts are never deleted
+        assert account is not None
         return account
 
     async def everyone(self, subject: access.Subject) -> Sequence[ports.AccountRow]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 import structlog
@@ -52,6 +52,7 @@ class Dispatcher:
         self._failed = False  # the store refuses commits; intake is closed
         self._probe: asyncio.TimerHandle | None = None
         self.on_worker_gone: Callable[[str, str], None] = lambda _boot, _state: None
+        self.epoch_if_allowed: Callable[[NewInvocation], Awaitable[int | None]] = _nobody
         self._handlers: dict[type, Callable[[Any], None]] = {
             effects.CommitAccept: self._commit_accept,
             effects.CommitLease: self._commit_lease,
@@ -156,14 +157,16 @@ class Dispatcher:
             if all(outcome is ports.Outcome.OK for outcome in outcomes):
                 self.feed(events.AcceptCommitted([item.id for item in items], effect.acknowledge))
             else:
-                self._accept_mixed(items, outcomes)
+                self._accept_mixed(items, outcomes, effect.acknowledge)
 
         self._store.write(ports.Accept(items, lazy=not effect.acknowledge), done)
 
-    def _accept_mixed(self, items: Sequence[NewInvocation], outcomes: Sequence[ports.Outcome]) -> None:
+    def _accept_mixed(
+        self, items: Sequence[NewInvocation], outcomes: Sequence[ports.Outcome], acknowledge: bool
+    ) -> None:
         good = [item.id for item, outcome in zip(items, outcomes, strict=True) if outcome is ports.Outcome.OK]
         if good:
-            self.feed(events.AcceptCommitted(good))
+            self.feed(events.AcceptCommitted(good, acknowledge))
         bad = [
             (item, outcome) for item, outcome in zip(items, outcomes, strict=True) if outcome is not ports.Outcome.OK
         ]
@@ -172,13 +175,22 @@ class Dispatcher:
             if outcome is ports.Outcome.DUPLICATE:
                 self.later(self.answer_known(item.id, item.caller))
             elif outcome is ports.Outcome.DENIED:
-                self._refuse_ids([item.id], Failure("permission_denied", "Your permission was withdrawn meanwhile."))
+                self.later(self._look_again(item, acknowledge))
             else:
                 what = f"the key {item.key!r}" if item.key else f"the id {identifiers.to_text(item.id)}"
                 self._refuse_ids(
                     [item.id],
                     Failure("conflict", f"Another request has {what}.", "Use a new one, or repeat the same request."),
                 )
+
+    async def _look_again(self, item: NewInvocation, acknowledge: bool) -> None:
+        """The caller's access has changed since it was checked, perhaps in something else, perhaps for the better."""
+        epoch = await self.epoch_if_allowed(item)
+        if epoch is None:
+            self._refuse_ids([item.id], Failure("permission_denied", "Your permission was withdrawn meanwhile."))
+            return
+        item.access_epoch = epoch
+        self.feed(events.Submitted(item.version, [item], False, acknowledge))
 
     async def answer_known(self, identifier: bytes, caller: int) -> None:
         """A request that was accepted before: answer with what became of it."""
@@ -455,6 +467,11 @@ class Dispatcher:
         self._timer = self._probe = None
         for task in self._tasks:
             task.cancel()
+
+
+async def _nobody(item: NewInvocation) -> int | None:
+    """Stands until somebody knows of permissions."""
+    return None
 
 
 def reclaimed(row: ports.Queued) -> events.Reclaimed:

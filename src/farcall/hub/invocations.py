@@ -106,6 +106,7 @@ class Invocations:
         self._inline_limit = inline_limit_bytes
         self._resume_window = resume_window_seconds
         self._targets: dict[tuple[int, str, bytes], Target] = {}
+        dispatcher.epoch_if_allowed = self._epoch_if_allowed
 
     # -- taking in -----------------------------------------------------------------------------------------------------
 
@@ -399,6 +400,14 @@ class Invocations:
                 lost.append(version)
         if lost:
             self._dispatcher.feed(events.AccessChanged(account, lost))
+
+    async def _epoch_if_allowed(self, item: NewInvocation) -> int | None:
+        """The caller's access epoch, if the account may still make this call."""
+        account = await self._store.account(key=item.caller)
+        row = await self._store.version(key=item.version)
+        if account is None or row is None or not await self._may_still(account, row):
+            return None
+        return account.access_epoch
 
     async def _may_still(self, account: ports.AccountRow, row: ports.VersionRow) -> bool:
         if account.disabled:

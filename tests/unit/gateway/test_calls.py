@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import httpx2
@@ -8,8 +9,12 @@ import msgspec
 import pytest
 
 from farcall import payload
+from farcall.domain import ids
+from farcall.domain.errors import Refused
+from farcall.domain.model import CallOptions
 from farcall.domain.states import AttemptState
 from farcall.gateway.calls import preference
+from farcall.hub.invocations import Call, Ticket
 from farcall.wire import frames
 
 from .conftest import NUMBER, Served, World
@@ -295,3 +300,31 @@ async def test_a_worker_cannot_read_a_blob_by_naming_it_in_a_result(serving: Wor
 def test_the_prefer_header_is_read_and_what_is_odd_ignored(header: str, seconds: float, applied: str) -> None:
     prefer = preference(header, 30.0, 300.0)
     assert (prefer.wait_seconds, prefer.applied) == (seconds, applied)
+
+
+async def test_calls_are_not_denied_because_something_else_is_shared_meanwhile(serving: World) -> None:
+    async def share() -> None:
+        for number in range(20):
+            await serving.share(f"alice/other{number}")
+
+    async def calls() -> list[int]:
+        answers = []
+        for _ in range(10):
+            answers += await asyncio.gather(*(call(serving, [float(x)]) for x in range(20)))
+        return [answer.status_code for answer in answers]
+
+    statuses, _ = await asyncio.gather(calls(), share())
+    assert set(statuses) == {200}
+
+
+async def test_a_call_that_was_checked_before_the_share_ended_is_denied_at_its_commit(serving: World) -> None:
+    services = serving.hub.services
+    bob = await services.accounts.authenticate(serving.tokens["bob"])
+    target = await services.invocations.target(bob, "alice/physics/fall")
+    shares = (await serving.http.get("/v1/shares", headers=serving.of("bob"))).json()["items"]
+    await serving.http.delete(f"/v1/shares/{shares[0]['id']}", headers=serving.of("alice"))
+    ticket = Ticket(bob.key, ids.invocation_id(time.time(), bytes(16)))
+    calls = [Call(ticket.id, payload.encode({"x": 1.0}))]
+    assert services.invocations.submit(bob, target, CallOptions(), calls, ticket, acknowledge=True) == []
+    with pytest.raises(Refused, match="withdrawn"):
+        await ticket.accepted()
