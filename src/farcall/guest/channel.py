@@ -107,6 +107,10 @@ class Channel:
         with self._interrupts.held_back, self._lock:
             self._connection.sendall(data)
 
+    def close(self) -> None:
+        """Let go of our end."""
+        self._connection.close()
+
     def wait(self) -> None:
         """Return once `receive` has something to give, or nothing more will come. May be interrupted."""
         if not self._received:

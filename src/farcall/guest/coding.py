@@ -16,6 +16,7 @@ from farcall.payload.digests import digest_of
 from farcall.payload.encode import encode
 from farcall.payload.errors import MalformedPayload, WrongType
 
+STREAM_ITEM_LIMIT_BYTES: Final = 4 * 1024 * 1024
 _FILE_MARK: Final = bytes([Code.FILE])  # occurs in every payload that holds a file
 
 
@@ -89,6 +90,13 @@ class Coder:
                 f"the {where} takes {len(data)} bytes beside its large parts; the limit is {self._inline_limit_bytes}"
             )
         return data, spool.digests
+
+    def item(self, value: object, where: str) -> bytes:
+        """The payload of one item of a stream, whole; raises Unencodable or TooLarge."""
+        data = encode(value, where=where)
+        if len(data) > STREAM_ITEM_LIMIT_BYTES:
+            raise TooLarge(f"{where} takes {len(data)} bytes; the limit in a stream is {STREAM_ITEM_LIMIT_BYTES}")
+        return data
 
     def forget(self, item: RunItem) -> None:
         """Remove the files that were made for this attempt's arguments."""

@@ -43,6 +43,14 @@ class Output:
         self._progress_told_at = 0.0
         self._wanted = threading.Event()
         self._flusher: threading.Thread | None = None
+        self._forked = False
+
+    def forked(self) -> None:
+        """This is a child process of user code: it prints to the descriptors, since the channel is its parent's."""
+        self._lock = threading.RLock()
+        self._forked = True
+        self._pieces = []
+        self._progress = None
 
     def begin(self, seq: int) -> None:
         """From now on, output belongs to `seq`."""
@@ -57,6 +65,9 @@ class Output:
 
     def add(self, stream: str, text: str) -> None:
         """Take some text; it is told soon, at the latest with the attempt's end."""
+        if self._forked:
+            os.write(1 if stream == "stdout" else 2, text.encode("utf-8", "replace"))
+            return
         for start in range(0, len(text), _PIECE_CHARACTERS):
             self._add(stream, text[start : start + _PIECE_CHARACTERS])
 
@@ -88,6 +99,8 @@ class Output:
 
     def report(self, fraction: float, stage: str) -> None:
         """Progress: told at once, or, if that was just done, a moment later, if nothing newer came."""
+        if self._forked:
+            return
         with self._lock:
             self._progress = Reported(self._seq, fraction, stage[:_STAGE_CHARACTERS])
             if time.monotonic() - self._progress_told_at >= _PROGRESS_SECONDS:

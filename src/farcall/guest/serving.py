@@ -47,6 +47,8 @@ class Guest:
         if not isinstance(setup, Setup):
             return 2
         self._capture()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forked)
         try:
             loaded = load(setup.targets, setup.secret)
         except LoadError as error:
@@ -73,6 +75,10 @@ class Guest:
         root = logging.getLogger()
         root.addHandler(LogHandler(self._output))
         root.setLevel(logging.INFO)
+
+    def _forked(self) -> None:
+        self._output.forked()
+        self._channel.close()
 
     def _end_of_output(self) -> None:
         if self._native is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from farcall.guest.channel import Channel
-from farcall.guest.coding import Coder, TooLarge
+from farcall.guest.coding import Coder
 from farcall.guest.messages import Run, Taken, Yielded
 
 
@@ -29,9 +29,7 @@ class Streaming:
         return self._emit
 
     def _emit(self, value: object) -> None:
-        data, blobs = self._coder.result(value, f"item[{self._sent}]")
-        if blobs:
-            raise TooLarge(f"item[{self._sent}] is too large for a stream: give it back as a result, or in parts")
+        data = self._coder.item(value, f"item[{self._sent}]")
         while self._sent - self._taken >= self._window:
             self._channel.wait()
             message = self._channel.receive()

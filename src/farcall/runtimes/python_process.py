@@ -139,7 +139,8 @@ class PythonProcess:
         started.difference_update(unstarted)
         self._collect(final=True)
         with self._alive:
-            self._signal_group(signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)  # children it left behind
+            if hasattr(os, "waitid"):  # its id is still its own
+                self._signal_group(signal.SIGKILL)  # children it left behind
             return_code = spawned.process.wait()
             self._reaped = True
         code, message = explain_exit(return_code, self._oom_kills)
@@ -161,7 +162,7 @@ class PythonProcess:
 
     def kill_now(self) -> None:
         with self._alive:
-            if self._spawned is not None and not self._reaped:
+            if self._spawned is not None and not self._reaped and self._spawned.process.returncode is None:
                 self._signal_group(getattr(signal, "SIGKILL", signal.SIGTERM))
 
     def _signal_group(self, number: int) -> None:

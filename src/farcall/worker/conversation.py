@@ -41,6 +41,8 @@ class Conversation:
         self._on_drain = on_drain
         self._on_event = on_event
         self._publish_seq = 0
+        self._unanswered = False  # the hub has not said yet which versions it will offer
+        self._early: list[Any] = []
         self._heartbeat_seconds = 1.0
         self._timer: asyncio.TimerHandle | None = None
         self.link: Link | None = None
@@ -76,11 +78,18 @@ class Conversation:
         self._beat()
 
     def received(self, frame: Any) -> None:
-        self._handlers[type(frame)](frame)
+        kind = type(frame)
+        if self._unanswered and kind not in (frames.Published, frames.HeartbeatAck):
+            # Offers may overtake the answer that says what they name; what follows them keeps its place.
+            if self._early or kind is frames.Offer:
+                self._early.append(frame)
+                return
+        self._handlers[kind](frame)
 
     def disconnected(self, error: LinkError | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        self._early.clear()
         self._outbox.disconnected()
         self._reports.disconnected()
         reason = "The line to the hub broke." if error is None else error.failure.message
@@ -102,8 +111,14 @@ class Conversation:
     def publish(self) -> None:
         """Say what is served from now on."""
         self._publish_seq += 1
+        self._unanswered = True
         self.send(frames.Publish(self._publish_seq, self._publications()))
 
     def _published(self, frame: frames.Published) -> None:
-        if frame.seq == self._publish_seq:
-            self._on_published(frame.functions)
+        if frame.seq != self._publish_seq:
+            return
+        self._on_published(frame.functions)
+        self._unanswered = False
+        early, self._early = self._early, []
+        for held in early:
+            self.received(held)

@@ -18,6 +18,7 @@ from farcall.worker.estimates import Estimates
 
 PREFETCH_SECONDS: Final = 0.005
 PREFETCH_LIMIT: Final = 256  # attempts in one slot
+_MESSAGE_BYTES: Final = 8 * 1024 * 1024  # of arguments sent to a slot together
 _RESTART_FIRST_SECONDS: Final = 0.05
 _RESTART_MOST_SECONDS: Final = 5.0
 
@@ -153,13 +154,15 @@ class Pool:
             return
         share = min(share, PREFETCH_LIMIT - len(sent)) if slot.prefetches else 1
         items: list[RunItem] = []
-        while waiting and len(items) < share:
+        size = 0
+        while waiting and len(items) < share and size < _MESSAGE_BYTES:
             attempt = waiting[0]
             seconds = estimate(attempt.function)
             if (items or sent) and seconds > room:
                 break
             waiting.popleft()
             room -= seconds
+            size += len(attempt.arguments)
             seat.seq += 1
             attempt.seat, attempt.seq = seat, seat.seq
             sent[seat.seq] = attempt
@@ -224,7 +227,7 @@ class Pool:
         if self._known is None:
             self._known = loaded
             self._listener.loaded(self, loaded)
-        elif self._known.functions != loaded.functions:
+        elif _implementations(self._known) != _implementations(loaded):
             self._listener.changed(self)
             return
         seat.ready = not self._closed
@@ -281,3 +284,8 @@ class Pool:
             self._loop.call_later(min(pause, _RESTART_MOST_SECONDS), self._start, seat)
         elif not self._by_slot:
             self.emptied.set()
+
+
+def _implementations(loaded: Loaded) -> list[tuple[str, bytes]]:
+    """What tells one set of functions from another. Documents do not: a default may be spelt with an address."""
+    return [(described.name, described.implementation) for described in loaded.functions]

@@ -11,6 +11,7 @@ from farcall.worker.attempts import Attempt, StreamBuffer
 
 ATTEMPT_LIMIT_CHARACTERS: Final = 8 * 1024 * 1024
 _WAITING_LIMIT_CHARACTERS: Final = 4 * 1024 * 1024
+_FRAME_BYTES: Final = 4 * 1024 * 1024
 _CUT: Final = "… what this attempt printed after this was cut …\n"
 
 
@@ -58,8 +59,18 @@ class Reports:
     def again(self, attempt: Attempt) -> None:
         """Send all items that the caller has not taken."""
         stream = attempt.stream
-        if stream is not None and stream.items:
-            self._send(frames.Stream(attempt.id, attempt.fence, stream.taken, list(stream.items)))
+        if stream is None:
+            return
+        batch: list[bytes] = []
+        first, size = stream.taken, 0
+        for item in stream.items:
+            if batch and size + len(item) > _FRAME_BYTES:
+                self._send(frames.Stream(attempt.id, attempt.fence, first, batch))
+                first, batch, size = first + len(batch), [], 0
+            batch.append(item)
+            size += len(item)
+        if batch:
+            self._send(frames.Stream(attempt.id, attempt.fence, first, batch))
 
     def resume(self) -> None:
         """A new line is open."""

@@ -294,6 +294,8 @@ class Worker:
         self._on_event(Event(EventKind.DRAINING, reason))
         if self._watch is not None:
             self._watch.stop()
+        if self._reloading is not None:
+            self._reloading.cancel()
         self._conversation.leaving = reason
         self._work.accepting = False
         self._send(frames.Leaving(reason))

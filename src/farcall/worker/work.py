@@ -111,10 +111,14 @@ class Work:
     def cancel(self, keys: Iterable[frames.AttemptKey]) -> None:
         """Stop these, started or not."""
         keys = list(keys)
-        for attempt in self._withdraw(keys):
+        unstarted = self._withdraw(keys)
+        for attempt in unstarted:
             self._forget_blobs(attempt)
             self._delivery.cancelled(attempt)
+        settled = {attempt.key for attempt in unstarted}
         for key in keys:
+            if (key.id, key.fence) in settled:
+                continue
             attempt_or_none = self.attempts.get((key.id, key.fence))
             if attempt_or_none is None:
                 if (key.id, key.fence) not in self._outbox:

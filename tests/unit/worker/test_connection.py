@@ -230,3 +230,22 @@ async def test_guests_do_not_outlive_a_worker_that_is_killed(tmp_path: Path) -> 
         process.wait()
     await hub.until(lambda: not lives(pid))
     await hub.stop()
+
+
+async def test_an_offer_that_overtakes_the_answer_to_publish_is_run_and_its_cancel_keeps_its_place(
+    tmp_path: Path,
+) -> None:
+    async with serving(tmp_path, LAB) as served:
+        hub = served.hub
+        served.worker._conversation.publish()  # unanswered when the next frames are read
+        served.worker._work.versions = {}
+        run, cancelled = hub.item("add", a=1), hub.item("sleeps", seconds=60.0)
+        for frame in (
+            frames.Offer([run, cancelled]),
+            frames.CancelAttempts([frames.AttemptKey(cancelled.id, cancelled.fence)]),
+        ):
+            served.worker._conversation.received(frame)
+        await hub.until(lambda: len(hub.finished) == 2)
+        assert hub.finished[run.id, run.fence].state == AttemptState.SUCCEEDED
+        assert hub.finished[cancelled.id, cancelled.fence].state == AttemptState.CANCELLED
+        assert set(hub.finished_times.values()) == {1}

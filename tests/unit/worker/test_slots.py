@@ -249,3 +249,19 @@ async def test_output_of_child_processes_is_captured(tmp_path: Path) -> None:
         key = await served.hub.offer("prints_from_children")
         await served.hub.outcome(key)
         assert served.hub.printed(key) == [("stdout", "from a child\n")]
+
+
+async def test_children_that_are_forked_print_without_disturbing_the_channel(tmp_path: Path) -> None:
+    lab = LAB + (
+        "\nimport multiprocessing\n"
+        "def child(n):\n    print('child', n, flush=True)\n    return n\n"
+        "@farcall.function\n"
+        "def spreads() -> int:\n"
+        "    with multiprocessing.get_context('fork').Pool(2) as pool:\n"
+        "        return sum(pool.map(child, range(20)))\n"
+    )
+    async with serving(tmp_path, lab) as served:
+        key = await served.hub.offer("spreads")
+        assert decode((await served.hub.outcome(key)).result) == 190
+        lines = "".join(text for _, text in served.hub.printed(key)).split("\n")
+        assert sorted(lines) == sorted(["", *(f"child {number}" for number in range(20))])
