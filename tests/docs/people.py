@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ from tests.docs.pages import ROOT
 NOTEBOOK = Path(__file__).with_name("notebook.py")
 _END = "\x01end"
 _PATIENCE_SECONDS = 60.0
-_SERVES = re.compile(r"farcall (up|hub|serve)\b")
+_SERVES = re.compile(r"(\w+=\S* )*farcall (up|hub|serve)\b")
 _JOB_NOTICE = re.compile(r"^\S*: line \d+: .*(Killed|Terminated).*\n", re.MULTILINE)
 
 
@@ -63,10 +64,11 @@ class Person:
         self._servers.append(log)
         _, code = self.command(f"{text.removesuffix('&').rstrip()} >{log} 2>&1 &")
         assert code == 0
+        process = int(self.command("echo $!")[0])
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while not ready(log.read_text() if log.exists() else ""):
-            if time.monotonic() > deadline:
-                raise AssertionError(f"$ {text}\nis not ready; it says:\n{log.read_text()}")
+            if time.monotonic() > deadline or not _alive(process):
+                raise AssertionError(f"$ {text}\nis not ready, or has ended; it says:\n{log.read_text()}")
             time.sleep(0.05)
         return log.read_text()
 
@@ -113,6 +115,10 @@ class Person:
         assert self._notebook.stdin is not None
         self._notebook.stdin.write(json.dumps({"code": code, "doctest": doctest}) + "\n")
         self._notebook.stdin.flush()
+        waiting, _, _ = select.select([self._answers], [], [], _PATIENCE_SECONDS)
+        if not waiting:
+            self._notebook.kill()
+            raise AssertionError(f"this did not end in {_PATIENCE_SECONDS:g} s:\n{code}")
         line = self._answers.readline()
         assert line, "Python ended"
         answer = json.loads(line)
@@ -153,3 +159,11 @@ class Person:
 def goes_on(command: str) -> bool:
     """Whether a command runs until it is stopped."""
     return _SERVES.match(command) is not None and "--help" not in command
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -127,7 +127,8 @@ def _workers(person: Person) -> int:
 def _compare(shown: str | None, printed: str) -> None:
     if shown is not None:
         difference = pages.differs(shown, printed)
-        assert not difference, difference
+        if difference:
+            raise AssertionError(difference)
 
 
 def test_a_page_with_a_block_in_an_unknown_language_is_refused() -> None:

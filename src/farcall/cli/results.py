@@ -47,9 +47,10 @@ def show_items(items: Iterable[Any], as_json: bool) -> None:
 
 
 def _readable(value: Any) -> str:
-    """JSON on one line if it fits."""
+    """JSON on one line if it fits there or is a plain list."""
     line = json.dumps(value, ensure_ascii=False)
-    return line if len(line) <= 100 else json.dumps(value, ensure_ascii=False, indent=2)
+    plain = isinstance(value, list) and not any(isinstance(item, list | dict) for item in value)
+    return line if plain or len(line) <= 100 else json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def plain_json(value: Any) -> Any:
