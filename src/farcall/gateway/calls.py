@@ -200,9 +200,7 @@ def _settled(x: Exchange, settlement: Settlement, interface: Interface, headers:
     if state is InvocationState.SUCCEEDED:
         result = result_for(settlement.result, interface, x.wants_msgpack)
         return Reply(rest.Outcome(text, "succeeded", result), 200, headers)
-    failure = (
-        settlement.failure or _ENDINGS.get(state) or Failure("internal", "No reason was recorded.")
-    )
+    failure = settlement.failure or _ENDINGS.get(state) or Failure("internal", "No reason was recorded.")
     answer = problems.response(failure, text)
     answer.headers.update(headers)
     answer.headers["Location"] = f"/v1/invocations/{text}"

@@ -26,9 +26,7 @@ class HubCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         hub = self._hub
         yield _gauge("farcall_ready", "1 while the store takes commits.", float(hub.dispatcher.accepting))
-        settled = CounterMetricFamily(
-            "farcall_invocations_settled", "Invocations ended since the hub began."
-        )
+        settled = CounterMetricFamily("farcall_invocations_settled", "Invocations ended since the hub began.")
         settled.add_metric([], hub.dispatcher.settled_count)
         yield settled
         yield from self._workers()
