@@ -38,7 +38,10 @@ class FarcallError(Exception):
         return self.failure.hint
 
     def __str__(self) -> str:
-        return f"{self.failure.message} {self.failure.hint}".strip()
+        message, hint = self.failure.message, self.failure.hint
+        if message and hint and message[-1] not in ".!?:":
+            message += "."
+        return f"{message} {hint}".strip()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.failure.code!r}, {self.failure.message!r})"

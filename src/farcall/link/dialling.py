@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections import deque
 from collections.abc import Callable
@@ -194,12 +195,19 @@ async def _connect(address: Address, token: str, role: Role, ca_file: str | None
     except ConnectionClosed:
         raise Unreachable(f"The hub at {address.url} closed the connection.", _check(address)) from None
     except (OSError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        reason = _reason(error)
         cut = isinstance(error, ConnectionResetError | EOFError)
         hint = f"Is it {address.scheme}, and not the other of http and https?" if cut else _check(address)
         raise Unreachable(f"No hub answers at {address.url} ({reason}).", hint) from None
     assert isinstance(connection, Connection)  # that is what was asked for
     return connection
+
+
+def _reason(error: Exception) -> str:
+    """What the system says, rather than what asyncio made of it."""
+    if isinstance(error, ConnectionError) and error.errno:
+        return os.strerror(error.errno)
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 async def _welcomed(line: Line) -> None:

@@ -60,9 +60,9 @@ def no_worker(version: Version) -> Failure:
             return Failure(
                 "no_worker",
                 f"No worker of {name} has what it requires: {', '.join(sorted(lacks))}.",
-                hint="serve it from a machine that has this, or call with queue=True to wait for one",
+                hint="Serve it from a machine that has this, or call with queue=True to wait for one.",
             )
-    return Failure("no_worker", f"No worker serves {name} now.", hint="call with queue=True to wait for one")
+    return Failure("no_worker", f"No worker serves {name} now.", hint="Call with queue=True to wait for one.")
 
 
 def missing_of(version: Version, resources: dict[str, int | float | str | bool]) -> list[str]:
