@@ -230,7 +230,7 @@ def test_a_worker_that_gets_more_than_its_credit_is_caught(monkeypatch: pytest.M
         return len(worker.open) < worker.credit + 3
 
     monkeypatch.setattr(pump, "_has_room", always)
-    caught(Core, "was offered more than its credit")
+    caught(Core, "is offered more than its credit")
 
 
 def test_a_caller_who_is_never_given_a_turn_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

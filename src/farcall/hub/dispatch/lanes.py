@@ -39,12 +39,13 @@ def put_back(state: State, entry: Entry) -> None:
     state.touch_version(lane.version)
 
 
-def wake(state: State, lane: Lane, first: bool = False) -> None:
-    """Give the lane a place in the round; `first`: it gave way at its turn."""
+def wake(state: State, lane: Lane) -> None:
+    """Give the lane a place in the round: the first one, if it gave way at its turn."""
     if lane.in_ring:
         return
     lane.in_ring = True
-    if first:
+    if lane.owed:
+        lane.owed = False
         lane.level.ring.appendleft(lane)
     else:
         lane.level.ring.append(lane)
@@ -80,6 +81,7 @@ def take(state: State, level: Level, now: Now) -> Entry | None:
             return entry
         ring.popleft()
         lane.in_ring = False
+        lane.owed = lane.stored > 0
         if lane.stored:
             ask(state, lane)
     return None

@@ -78,6 +78,7 @@ class Lane:
         "key",
         "level",
         "outstanding",
+        "owed",
         "ready",
         "recalled",
         "stored",
@@ -94,6 +95,7 @@ class Lane:
         self.ready: deque[Entry] = deque()  # also dead ones, told by `in_lane`
         self.in_ring = False
         self.held = 0  # entries in the window, in whatever state
+        self.owed = False  # it gave way at its turn, having to ask the store
         self.outstanding = 0  # attempts that are open
         self.recalled = False  # a recall was made for it since its last turn
         self.stored = 0  # about how many more are in the store

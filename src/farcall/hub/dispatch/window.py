@@ -19,8 +19,6 @@ def claimed(state: State, event: Claimed, now: Now) -> None:
     if lane is None or not lane.claiming:
         return
     lane.claiming = False
-    if event.items:
-        wake(state, lane, first=True)  # it gave way at its turn
     taken = 0
     for reclaimed in event.items:
         identifier = reclaimed.invocation.id

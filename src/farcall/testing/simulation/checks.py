@@ -42,6 +42,7 @@ class Checks:
         self.ended_attempts: set[Key] = set()  # the hub wrote down that they ended without an outcome
         self.leased: set[Key] = set()  # durable
         self.fences: set[int] = set()
+        self.unpromised: set[Key] = set()  # stopped before their insert was durable: it was refused, and may come again
         self.last_fence: dict[bytes, int] = {}
         self.events = 0
         self.told: dict[bytes, tuple[int, bytes]] = {}
@@ -53,6 +54,7 @@ class Checks:
             effects.Accepted: self._said_accepted,
             effects.Refuse: self._refused,
             effects.Acknowledge: self._acknowledged,
+            effects.CancelAttempts: self._stopped,
         }
 
     def _broken(self, sentence: str) -> None:
@@ -133,6 +135,9 @@ class Checks:
     # -- what the hub says ---------------------------------------------------------------------------------------------
 
     def _offer(self, hub: Hub, effect: effects.Offer) -> None:
+        known = hub.core.state.workers[effect.worker]
+        if len(known.open) > known.credit:
+            self._broken(f"{effect.worker} is offered more than its credit")
         for item in effect.items:
             invocation = item.invocation
             key = (invocation.id, item.fence)
@@ -184,6 +189,9 @@ class Checks:
             entry = hub.core.state.entries.get(identifier)
             if entry is not None and entry.fence == fence and entry.attempt is not None:
                 self._broken(f"the current attempt of {identifier.hex()} is called stale")
+
+    def _stopped(self, hub: Hub, effect: effects.CancelAttempts) -> None:
+        self.unpromised.update(key for key in effect.items if key[0] not in self.durable_in)
 
     # -- what is committed ---------------------------------------------------------------------------------------------
 
@@ -249,11 +257,11 @@ class Checks:
     def _excused(self, identifier: bytes, fence: int) -> bool:
         """An attempt from before its insert was durable: the hub died or refused meanwhile, and promised nothing."""
         durable = self.durable_in.get(identifier)
-        return durable is None or fence >> FENCE_COUNTER_BITS < durable or (identifier, fence) in self.world.unpromised
+        return durable is None or fence >> FENCE_COUNTER_BITS < durable or (identifier, fence) in self.unpromised
 
     def offered_to(self, worker: Worker) -> None:
         outstanding = sum(not job.stopping for job in worker.jobs.values())
-        if outstanding > max(worker.credit, worker.tolerated):
+        if outstanding > worker.largest_credit:
             self._broken(f"{worker.boot} was offered more than its credit")
 
     # -- at the end ----------------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ class Worker:
         self.versions = versions
         self.slots = random.choice((1, 1, 2, 3))
         self.credit = self.slots + random.choice((0, 0, 2, 6))
-        self.tolerated = 0  # a larger credit of a moment ago
+        self.largest_credit = self.credit  # offers may be on their way when it becomes smaller
         self.resources: dict[str, int | float | str | bool] = {"cpu": 4, "gpu": "a100"} if gpu else {"cpu": 4}
         self.careless = random.random() < 0.5
         self.slow = random.random() < 0.15
@@ -281,13 +281,9 @@ class Worker:
 
     def change_credit(self, credit: int) -> None:
         if not self.frozen:
-            self.tolerated = max(self.credit, self.tolerated)
-            self._later(1.5, self._tolerate_no_more)  # offers may be on their way
+            self.largest_credit = max(credit, self.largest_credit)
             self.credit = credit
             self._say("credit", credit)
-
-    def _tolerate_no_more(self) -> None:
-        self.tolerated = 0
 
     def leave(self) -> None:
         """Drain: nothing new, give back what waits, and go when the rest is acknowledged."""

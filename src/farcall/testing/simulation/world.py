@@ -49,7 +49,6 @@ class World:
         self.crash_rate = random.choice((0.0, 0.02, 0.1))
         self.versions = [events.VersionFacts(key, f"alice/f{key}", options) for key, options in OPTIONS.items()]
         self.invocations: dict[bytes, NewInvocation] = {}
-        self.unpromised: set[tuple[bytes, int]] = set()  # attempts whose acceptance was refused
         self.revoked: set[tuple[int, int]] = set()  # (caller, version)
         self.checks = Checks(self)
         self.disk = Disk(self.clock, random, Records(lambda: self.clock.now().wall), self.checks.committed)
