@@ -5,17 +5,17 @@ The starter names the attempt on the board before it sends the signal, so one th
 
 from __future__ import annotations
 
-import asyncio
 import os
 import selectors
 import signal
 import threading
 from types import FrameType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any
 
 from farcall.guest.board import Board
 
-_LOOP_FILES: Final = (os.path.dirname(asyncio.__file__), selectors.__file__)
+if TYPE_CHECKING:
+    import asyncio
 
 
 class HeldBack:
@@ -47,10 +47,16 @@ class Interrupts:
         self.seq = 0  # the attempt whose code runs now; 0: none, nothing to interrupt
         self.struck = 0  # the attempt that was interrupted
         self.task: asyncio.Task[Any] | None = None  # set while an event loop runs the attempt
+        self._loop_files: tuple[str, ...] = ()
 
     def install(self) -> None:
         """Take over SIGINT; to be called in the main thread."""
         signal.signal(signal.SIGINT, self._signalled)
+
+    def loop_runs(self, task: asyncio.Task[Any] | None, directory: str = "") -> None:
+        """An event loop, whose code lies in `directory`, runs the attempt as `task`; None: it does not any more."""
+        self._loop_files = (directory + os.sep, selectors.__file__)
+        self.task = task
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         if not self.seq or self._board.to_stop() != self.seq:
@@ -58,7 +64,7 @@ class Interrupts:
         self.struck = self.seq
         if self.held_back.depth:
             self.held_back.pending = True
-        elif self.task is not None and frame is not None and frame.f_code.co_filename.startswith(_LOOP_FILES):
+        elif self.task is not None and frame is not None and frame.f_code.co_filename.startswith(self._loop_files):
             # The loop waits: cancelling the task lets its `finally` blocks run.
             self.task.get_loop().call_soon_threadsafe(self.task.cancel)
         else:

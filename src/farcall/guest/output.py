@@ -66,7 +66,7 @@ class Output:
     def add(self, stream: str, text: str) -> None:
         """Take some text; it is told soon, at the latest with the attempt's end."""
         if self._forked:
-            os.write(1 if stream == "stdout" else 2, text.encode("utf-8", "replace"))
+            self._add_natively(stream, text)
             return
         for start in range(0, len(text), _PIECE_CHARACTERS):
             self._add(stream, text[start : start + _PIECE_CHARACTERS])
@@ -86,10 +86,25 @@ class Output:
                 return
         self._flush_soon()
 
+    def _add_natively(self, stream: str, text: str) -> None:
+        """In whole lines, so that those of several children do not mix."""
+        with self._lock:
+            if self._pieces and self._pieces[-1].stream == stream:
+                self._pieces[-1].text += text
+            else:
+                self._pieces.append(Piece(stream, 0.0, text))
+            if "\n" in text:
+                self.flush()
+
     def flush(self) -> None:
         """Tell what was collected."""
         with self._lock:
             if not self._pieces:
+                return
+            if self._forked:
+                pieces, self._pieces = self._pieces, []
+                for piece in pieces:
+                    os.write(1 if piece.stream == "stdout" else 2, piece.text.encode("utf-8", "replace"))
                 return
             message = Printed(self._seq, self._pieces)
             self._pieces = []

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
+import inspect
 import os
+import sys
 import time
 from collections.abc import Callable
 from types import CoroutineType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from farcall.authoring.calling import CannotCall
 from farcall.authoring.context import installed
@@ -20,6 +21,9 @@ from farcall.guest.messages import Failed, RunItem, Succeeded
 from farcall.guest.output import Output
 from farcall.guest.streaming import Streaming
 from farcall.payload.errors import MalformedPayload, Unencodable
+
+if TYPE_CHECKING:
+    import asyncio
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _ID_DIGITS = 36
@@ -67,6 +71,8 @@ class Runner:
         self._streaming = streaming
         self._pid = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
+        if any(_is_async(served) for served in functions):
+            import asyncio  # noqa: F401  # now rather than in the first call; the others do without its 10 MiB
 
     def run(self, item: RunItem) -> Succeeded | Failed:
         """Never raises; what the function does to this process is another matter."""
@@ -118,7 +124,7 @@ class Runner:
             raise
         except BaseException as error:  # noqa: BLE001  # SystemExit and KeyboardInterrupt end the attempt, not the guest
             interrupts.seq = 0
-            if interrupts.struck == item.seq and isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
+            if interrupts.struck == item.seq and (isinstance(error, KeyboardInterrupt) or _is_cancellation(error)):
                 raise _Ended("cancelled", "It was interrupted.") from None
             raise _Ended(*_of_function(error)) from None
 
@@ -132,15 +138,27 @@ class Runner:
         return count
 
     def _await(self, coroutine: Any) -> Any:
+        import asyncio
+
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
             asyncio.set_event_loop(self._loop)
         task = self._loop.create_task(coroutine)
-        self._interrupts.task = task
+        self._interrupts.loop_runs(task, os.path.dirname(asyncio.__file__))
         try:
             return self._loop.run_until_complete(task)
         finally:
-            self._interrupts.task = None
+            self._interrupts.loop_runs(None)
+
+
+def _is_async(served: Served) -> bool:
+    plain = inspect.unwrap(served.fn)
+    return inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain)
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    asyncio = sys.modules.get("asyncio")  # who has not loaded it can't have been cancelled by it
+    return asyncio is not None and isinstance(error, asyncio.CancelledError)
 
 
 async def _drive_async(items: Any, emit: Callable[[object], None]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import platform
@@ -60,6 +61,8 @@ class Guest:
             self._channel, coder, setup.stream_window, lambda message: self._items.extend(message.items)
         )
         runner = Runner(loaded.functions, coder, self._output, self._board, self._interrupts, streaming)
+        gc.collect()
+        gc.freeze()  # what loading made lives as long as this process: no collection needs to look at it
         described = [served.described for served in loaded.functions]
         self._end_of_output()
         self._channel.send(Loaded(described, loaded.files, platform.python_version()))
