@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+
+if TYPE_CHECKING:
+    from farcall.settings import HubSettings
 
 
 def _hub_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -27,10 +30,6 @@ def _hub_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _say(line: str) -> None:
-    click.echo(line, err=True)
-
-
 @click.command()
 @_hub_options
 def hub(host: str | None, port: int | None, data: Path | None, config: Path | None) -> None:
@@ -39,9 +38,8 @@ def hub(host: str | None, port: int | None, data: Path | None, config: Path | No
     The first start makes the administrator and writes its token to DATA/admin-token.
     """
     from farcall.assemble import run_hub
-    from farcall.settings import load_hub
 
-    sys.exit(run_hub(load_hub(config, host=host, port=port, data=data), _say))
+    _run(run_hub, config, host=host, port=port, data=data)
 
 
 @click.command()
@@ -52,6 +50,17 @@ def up(host: str | None, port: int | None, data: Path | None, config: Path | Non
     Prints the address and how to log in from elsewhere.
     """
     from farcall.assemble import run_up
+
+    _run(run_up, config, host=host, port=port, data=data)
+
+
+def _run(life: Callable[[HubSettings, Callable[[str], None]], int], config: Path | None, **given: Any) -> NoReturn:
+    """Run a hub to its end, and leave with its exit code."""
+    from farcall.hub.ports import StoreUnusable
     from farcall.settings import load_hub
 
-    sys.exit(run_up(load_hub(config, host=host, port=port, data=data), _say))
+    settings = load_hub(config, **given)
+    try:
+        sys.exit(life(settings, lambda line: click.echo(line, err=True)))
+    except StoreUnusable as error:
+        raise click.ClickException(str(error)) from error

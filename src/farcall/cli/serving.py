@@ -96,6 +96,11 @@ def _serving(event: Event) -> str:
     return f"{count(len(event.names), 'function')}: {shown}" if len(event.names) > 1 else shown
 
 
+def _verb(event: Event) -> str:
+    raised = event.failure is not None and event.failure.code == "function_error"
+    return " raised" if raised else ":"  # else its result could not be sent, and the message says why
+
+
 _WITH_DETAIL = {"unloadable", "refused", "function_error"}
 _WORDS: dict[str, Any] = {
     "ready": lambda event: ("green", f"serving {_serving(event)}"),
@@ -105,7 +110,7 @@ _WORDS: dict[str, Any] = {
     "disconnected": lambda event: ("yellow", event.message),
     "reconnecting": lambda event: ("yellow", event.message),
     "draining": lambda event: (None, f"leaving: {event.message}; what runs is finished first"),
-    "function_error": lambda event: (None, f"{', '.join(event.names)} raised {event.message}"),
+    "function_error": lambda event: (None, f"{', '.join(event.names)}{_verb(event)} {event.message}"),
     "process_died": lambda event: ("red", event.message),
     "printed": lambda event: (None, event.message.rstrip("\n")),
     "lease_lapsed": lambda event: ("red", event.message),

@@ -58,7 +58,9 @@ def find(
     if known is None:
         raise from_failure(
             Failure(
-                "unauthenticated", f"There is no token for the hub at {address.url}.", f"farcall login {address.url}"
+                "unauthenticated",
+                f"There is no token for the hub at {address.url}.",
+                f"Log in: farcall login {address.url}",
             )
         )
     return Credentials(address, known, source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -189,7 +190,7 @@ class Rest:
 
     def unreachable(self, reason: object) -> FarcallError:
         """The error that says so, naming the URL and what to do."""
-        text = str(reason) or type(reason).__name__
+        text = re.sub(r"^\[Errno -?\d+\] ", "", str(reason)) or type(reason).__name__
         hint = "Check the address, and that the hub is running."
         return from_failure(Failure("hub_unreachable", f"The hub at {self.url} does not answer: {text}.", hint))
 
