@@ -219,11 +219,12 @@ class Dispatcher:
             if isinstance(outcomes, ports.StoreFailed):
                 self._commit_failed(outcomes, leases=[item.id for item in items])
                 return
-            self.feed(
-                events.LeaseCommitted(
-                    [item.id for item, outcome in zip(items, outcomes, strict=True) if outcome is ports.Outcome.OK]
-                )
-            )
+            good = [item.id for item, outcome in zip(items, outcomes, strict=True) if outcome is ports.Outcome.OK]
+            bad = [item.id for item, outcome in zip(items, outcomes, strict=True) if outcome is not ports.Outcome.OK]
+            if good:
+                self.feed(events.LeaseCommitted(good))
+            if bad:
+                self.feed(events.LeaseStale(bad))
 
         self._store.write(ports.Lease(items), done)
 

@@ -115,7 +115,7 @@ class Core:
         result = state.out.flush()
         wake = state.timers.next_wake(now)
         if wake is not None:
-            state.timers.prune(self._is_alive, 1024 + 4 * len(state.entries) + 4 * len(state.workers))
+            state.timers.prune(self._is_alive)
             result.append(effects.WakeAt(wake))
         return result
 

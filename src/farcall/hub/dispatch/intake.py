@@ -97,15 +97,8 @@ def _leave_to_store(state: State, entry: Entry, now: Now) -> None:
         waits.fail_unserved(state, entry, now)
         return
     state.forget(entry)
-    expires_at = entry.invocation.expires_at
-    if expires_at is not None:
-        state.timers.at_wall(expires_at, _stored_expiry, lane)
+    waits.expect_expiry(state, lane, entry.invocation)
     leave_to_store(state, lane)
-
-
-def _stored_expiry(state: State, lane: Lane, now: Now) -> None:
-    if lane.stored and not lane.sweep:
-        waits.begin_sweep(state, lane.key)
 
 
 def accept_rejected(state: State, event: AcceptRejected, now: Now) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -72,6 +73,7 @@ class Lane:
         "after",
         "caller",
         "claiming",
+        "expiry_at",
         "from_start",
         "held",
         "in_ring",
@@ -84,6 +86,7 @@ class Lane:
         "stored",
         "sweep",
         "sweep_again",
+        "swept_at",
         "version",
     )
 
@@ -100,10 +103,12 @@ class Lane:
         self.recalled = False  # a recall was made for it since its last turn
         self.stored = 0  # about how many more are in the store
         self.claiming = False
+        self.expiry_at = inf  # the earliest expiry of what is in the store, as far as it is known (wall)
         self.after = b""  # the last id taken from the store
         self.from_start = True  # this pass over the store began at the lane's start
         self.sweep = False  # look through all that is stored, to end what has to end
         self.sweep_again = False
+        self.swept_at = -inf  # for expiries (wall)
 
 
 class Level:

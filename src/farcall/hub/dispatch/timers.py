@@ -10,19 +10,21 @@ from farcall.hub.dispatch.events import Now
 
 Action = Callable[[Any, Any, Now], None]  # (state, subject, now)
 
+_PRUNE_LEAST = 1024
 LATE_SECONDS = 0.001  # nothing is said anew for less
 
 
 class Timers:
     """Two heaps: monotonic ones, and wall ones for durable deadlines."""
 
-    __slots__ = ("_count", "_mono", "_wake", "_wall")
+    __slots__ = ("_count", "_mono", "_prune_at", "_wake", "_wall")
 
     def __init__(self) -> None:
         self._mono: list[tuple[float, int, Action, Any]] = []
         self._wall: list[tuple[float, int, Action, Any]] = []
         self._count = 0
         self._wake: float | None = None
+        self._prune_at = _PRUNE_LEAST
 
     def at_mono(self, mono: float, action: Action, subject: Any) -> None:
         self._count += 1
@@ -41,12 +43,14 @@ class Timers:
             _, _, action, subject = heappop(self._wall)
             action(state, subject, now)
 
-    def prune(self, alive: Callable[[Any], bool], most: int) -> None:
-        """Drop those of subjects that are no more, if there are more than `most` timers."""
-        if len(self._mono) + len(self._wall) > most:
-            for heap in (self._mono, self._wall):
-                heap[:] = [timer for timer in heap if alive(timer[3])]
-                heapify(heap)
+    def prune(self, alive: Callable[[Any], bool]) -> None:
+        """Drop those of subjects that are no more, once there are twice as many timers as were alive last time."""
+        if len(self._mono) + len(self._wall) < self._prune_at:
+            return
+        for heap in (self._mono, self._wall):
+            heap[:] = [timer for timer in heap if alive(timer[3])]
+            heapify(heap)
+        self._prune_at = 2 * (len(self._mono) + len(self._wall)) + _PRUNE_LEAST
 
     def next_wake(self, now: Now) -> float | None:
         """When the next Tick is needed (mono), if that was not said before."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from farcall.domain.errors import Failure
 from farcall.domain.model import NewInvocation
 from farcall.domain.states import InvocationState
@@ -9,8 +11,10 @@ from farcall.hub.dispatch import ends
 from farcall.hub.dispatch.events import Now
 from farcall.hub.dispatch.lanes import ask, put, put_back
 from farcall.hub.dispatch.placement import missing
-from farcall.hub.dispatch.records import Entry, Version
+from farcall.hub.dispatch.records import Entry, Lane, Version
 from farcall.hub.dispatch.state import State
+
+SWEEP_SECONDS_PER_ITEM = 0.0002  # between two looks through a lane
 
 
 def may_wait(version: Version, invocation: NewInvocation, now: Now) -> bool:
@@ -100,3 +104,25 @@ def begin_sweep(state: State, key: tuple[int, int, int]) -> None:
         ask(state, lane)
     else:
         lane.sweep_again = True
+
+
+def expect_expiry(state: State, lane: Lane, invocation: NewInvocation) -> None:
+    """This one is in the store: when the earliest of them expires, the lane is looked through.
+
+    Looking through costs as much as there is, so it happens the less often the more there is.
+    """
+    expires_at = invocation.expires_at
+    if expires_at is not None:
+        expires_at = max(expires_at, lane.swept_at + max(1.0, SWEEP_SECONDS_PER_ITEM * lane.stored))
+        if expires_at < lane.expiry_at:
+            lane.expiry_at = expires_at
+            state.timers.at_wall(expires_at, _stored_expiry, lane)
+
+
+def _stored_expiry(state: State, lane: Lane, now: Now) -> None:
+    if lane.expiry_at > now.wall:
+        return
+    lane.expiry_at = inf
+    if lane.stored:
+        lane.swept_at = now.wall
+        begin_sweep(state, lane.key)

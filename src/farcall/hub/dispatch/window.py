@@ -44,7 +44,9 @@ def _take_in(state: State, lane: Lane, reclaimed: Reclaimed, now: Now) -> bool:
     expired = invocation.expires_at is not None and invocation.expires_at <= now.wall
     unserved = not waits.may_wait(version, invocation, now)
     flagged = reclaimed.cancelled or identifier in state.cancelling or identifier in state.unseen_cancels
-    if lane.sweep and not (revoked or expired or unserved or flagged):
+    enough = not version.ready or len(lane.ready) >= state.limits.claim_batch or state.window_full()
+    if lane.sweep and enough and not (revoked or expired or unserved or flagged):
+        waits.expect_expiry(state, lane, invocation)
         return False
     entry: Entry = state.admit(invocation, lane, accepted=True)
     entry.attempts = reclaimed.attempts
