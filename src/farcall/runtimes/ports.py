@@ -53,9 +53,7 @@ class Slot(Protocol):
     number: int
     prefetches: bool  # False: send one at a time, since `take_back` can't get it again
 
-    @property
-    def spool(self) -> Path:
-        """Where large parts of results lie, each in a file named by the hexadecimal digits of its digest."""
+    spool: Path  # where large parts of results lie, each in a file named by the hexadecimal digits of its digest
 
     @property
     def outstanding(self) -> int: ...

@@ -67,6 +67,7 @@ class PythonProcess:
     def __init__(self, number: int, setup: Setup, directory: Path, listener: SlotListener) -> None:
         self.number = number
         self.directory = directory / f"slot-{number}-{time.monotonic_ns():x}"
+        self.spool = self.directory / "spool"
         self._setup = setup
         self._listener = listener
         self._loop = asyncio.get_running_loop()
@@ -87,11 +88,6 @@ class PythonProcess:
     @property
     def outstanding(self) -> int:
         return len(self._outstanding)
-
-    @property
-    def spool(self) -> Path:
-        """Where the guest leaves large parts of results, each named by the hexadecimal digits of its digest."""
-        return self.directory / "spool"
 
     # -- starting and ending -------------------------------------------------------------------------------------------
 
