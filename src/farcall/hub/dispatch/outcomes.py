@@ -21,6 +21,8 @@ _SUCCEEDED = AttemptState.SUCCEEDED
 _FAILED = AttemptState.FAILED
 _FINAL = {_SUCCEEDED: InvocationState.SUCCEEDED, _FAILED: InvocationState.FAILED}
 
+LONGEST_SECONDS = 1e9
+
 
 def finished(state: State, event: Finished, now: Now) -> None:
     worker = state.workers.get(event.worker)
@@ -53,6 +55,8 @@ def finished(state: State, event: Finished, now: Now) -> None:
             raise ImpossibleTransition(f"an attempt that is {attempt.label} cannot become {how}")
         version = entry.lane.version
         seconds = item.run_seconds
+        if not 0.0 <= seconds < LONGEST_SECONDS:
+            seconds = 0.0  # nonsense, or NaN: a worker's word must not upset the books
         average = averages.get(version.id)
         averages[version.id] = seconds if average is None else average + weight * (seconds - average)
         # As `close_attempt`, without a call.
