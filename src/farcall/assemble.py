@@ -38,9 +38,9 @@ class Hub:
     first_token: str | None  # of the administrator that this start made
     _parts: list[Any]
 
-    async def say_goodbye(self) -> None:
+    def say_goodbye(self) -> None:
         """Tell everybody to come back later."""
-        await self.services.channels.close_all("The hub stops; come back when it is up again.")
+        self.services.channels.close_all("The hub stops; come back when it is up again.")
 
     async def stop(self) -> None:
         """Let go of everything; the store last."""
@@ -219,6 +219,7 @@ def run_up(settings: HubSettings, say: Say) -> int:
 async def _live(settings: HubSettings, owner: Owner, say: Say, opened: Callable[[Hub, str], None]) -> int:
     from farcall.gateway.server import listen, serve
 
+    _log_to_stderr()
     listener = listen(settings.host, settings.port)
     hub = await build_hub(settings, owner)
     host, port = listener.getsockname()[:2]
@@ -231,10 +232,28 @@ async def _live(settings: HubSettings, owner: Owner, say: Say, opened: Callable[
     opened(hub, url)
     say(f"listening on {url}")
     try:
-        await serve(hub.app, listener, before_end=hub.say_goodbye)
+        await serve(hub.app, hub.services.channels, listener, before_end=hub.say_goodbye)
     finally:
         await hub.stop()
     return 0
+
+
+def _log_to_stderr() -> None:
+    """One line per event, tracebacks without the values of variables: those may be secrets."""
+    import sys
+
+    import structlog
+
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
 
 
 def _this_user() -> Owner:

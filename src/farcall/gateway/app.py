@@ -52,7 +52,7 @@ def create_app(hub: HubServices, options: GatewayOptions | None = None) -> ASGIA
         exception_handlers=EXCEPTION_HANDLERS,
     )
     app.router.redirect_slashes = False
-    return Front(app, hub, metrics.answers)
+    return Front(app, metrics.answers)
 
 
 def operations(metrics: Metrics) -> Sequence[Operation]:
@@ -69,26 +69,13 @@ def operations(metrics: Metrics) -> Sequence[Operation]:
 
 
 class Front:
-    """Takes WebSockets past the framework, which the hot path does not need, and counts answers."""
+    """Counts answers. WebSockets never come here: see `gateway.websocket`."""
 
-    def __init__(self, app: Starlette, hub: HubServices, answers: Counter[int]) -> None:
+    def __init__(self, app: Starlette, answers: Counter[int]) -> None:
         self.app = app
         self._answers = answers
-        self._channels = {
-            "/v1/connect/worker": hub.channels.worker,
-            "/v1/connect/client": hub.channels.client,
-        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            channel = self._channels.get(scope["path"])
-            if channel is None:
-                await receive()
-                await send({"type": "websocket.close", "code": 4404, "reason": "There is no such channel."})
-                return
-            await channel(scope, receive, send)
-            return
-
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._answers[message["status"]] += 1

@@ -1,21 +1,21 @@
-"""The WebSocket channels of workers and clients: bytes in and out, one conversation each.
+"""The channels of workers and clients: frames in and out, one conversation each.
 
-Plain ASGI, because this is the hot path. Frames that are sent during one turn of the loop leave in one go; adjacent
-ones of the same kind are merged.
+Frames that are sent during one turn of the loop leave together at its end; adjacent ones of the same kind are merged.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
 
 from farcall.domain import access
-from farcall.domain.errors import Failure, Refused
+from farcall.domain.errors import Refused
+from farcall.gateway.websocket import WebSocket
 from farcall.hub.accounts import Accounts
 from farcall.hub.callers import CallerConversation
 from farcall.hub.dispatcher import Dispatcher
@@ -26,10 +26,6 @@ from farcall.wire import frames
 from farcall.wire.session import HubSession, ProtocolError, Role
 
 log = structlog.get_logger("farcall.gateway.channels")
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 _MESSAGE_BYTES = frames.FRAME_LIMIT_BYTES // 2  # of payload in one message; leaves room for what is around it
 _KEY_BYTES = 64
@@ -50,21 +46,36 @@ _HELD: dict[type, tuple[str, Callable[[list[Any]], int]]] = {
     frames.Accepted: ("ids", lambda ids: _KEY_BYTES * len(ids)),
 }
 _CLOSE_CODES = {"": 1000, "unauthenticated": 4401, "permission_denied": 4403, "unsupported_protocol": 4426}
-_HELLO_TIMEOUT_SECONDS = 10.0
+_HELLO_SECONDS = 10.0
+_INBOX_LIMIT = 64  # messages that wait for a slow one; then the socket is not read
+_ROLES: dict[str, Role] = {"/v1/connect/worker": "worker", "/v1/connect/client": "client"}
 
 
 class Channel:
-    """The hub's end of one socket: a `WorkerLink` or a `CallerLink`."""
+    """The hub's end of one socket: a `WorkerLink` or a `CallerLink`, and what it hears."""
 
-    def __init__(self, session: HubSession, send: Send, account: int) -> None:
+    def __init__(self, channels: Channels, role: Role, token: str, socket: WebSocket) -> None:
         self.boot = ""
-        self.account = account
-        self._session = session
-        self._send = send
+        self.account = 0
+        self.conversation: Any = None
+        self._channels = channels
+        self._role: Role = role
+        self._token = token
+        self._socket = socket
+        self._session = HubSession(role)
+        self._loop = asyncio.get_running_loop()
         self._queue: list[frames.Frame] = []
-        self._wake: asyncio.Event = asyncio.Event()
         self._tail_bytes = 0
-        self._goodbye: frames.Goodbye | None = None
+        self._scheduled = False
+        self._ending = False  # our goodbye is on its way
+        self._gone = False
+        self._busy = False  # with a frame that takes time; what follows waits in the inbox
+        self._inbox: deque[bytes] = deque()
+        self._handlers: dict[type, Callable[[Any], Awaitable[None] | None]] = {}
+        self._impatience = self._loop.call_later(_HELLO_SECONDS, self._unfriendly)
+        self._begin(self._admit())
+
+    # -- sending -------------------------------------------------------------------------------------------------------
 
     def send(self, frame: frames.Frame) -> None:
         """Queue a frame for this turn's end. One that is too large for a message leaves in several."""
@@ -72,7 +83,7 @@ class Channel:
         if held is None:
             self._queue.append(frame)
             self._tail_bytes = _MESSAGE_BYTES
-            self._wake.set()
+            self._schedule()
             return
         field, size = held
         items = getattr(frame, field)
@@ -90,33 +101,122 @@ class Channel:
             return
         self._tail_bytes = size_bytes
         queue.append(frame)
-        self._wake.set()
+        self._schedule()
 
     def close(self, code: str, message: str) -> None:
         """Say why, then close; what was queued before is still sent."""
-        if self._goodbye is None:
-            self._goodbye = frames.Goodbye(code, message)
-            self._wake.set()
+        if not self._ending:
+            self._queue.append(frames.Goodbye(code, message))
+            self._flush()
+            self._ending = True
+            self._socket.close(_CLOSE_CODES.get(code, 4400), message)
 
-    async def write(self) -> None:
-        """Send until closed. Runs beside the reading loop."""
-        wake, session, send = self._wake, self._session, self._send
-        while True:
-            await wake.wait()
-            wake.clear()
-            queue, self._queue = self._queue, []
-            for frame in queue:
-                await send({"type": "websocket.send", "bytes": session.encode(frame)})
-            if self._goodbye is not None:
-                with contextlib.suppress(ProtocolError):
-                    await send({"type": "websocket.send", "bytes": session.encode(self._goodbye)})
-                code = _CLOSE_CODES.get(self._goodbye.code, 4400)
-                await send({"type": "websocket.close", "code": code, "reason": self._goodbye.message[:120]})
-                return
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._scheduled = False
+        queue, self._queue = self._queue, []
+        if self._ending:
+            return
+        encode, send = self._session.encode, self._socket.send
+        for frame in queue:
+            with contextlib.suppress(ProtocolError):  # the items of a frame were bounded when they came in
+                send(encode(frame))
+
+    # -- hearing -------------------------------------------------------------------------------------------------------
+
+    def message(self, data: bytes) -> None:
+        if not self._busy:
+            self._handle(data)
+            return
+        self._inbox.append(data)
+        if len(self._inbox) == _INBOX_LIMIT:
+            self._socket.pause()
+
+    def text(self) -> None:
+        self.close("invalid_request", "Frames are binary messages.")
+
+    def closed(self) -> None:
+        self._gone = True
+        self._inbox.clear()
+        self._impatience.cancel()
+        if not self._busy:
+            self._leave()
+
+    def _handle(self, data: bytes) -> None:
+        if self._ending:
+            return
+        try:
+            frame = self._session.receive(data)
+            pending = self._handlers[type(frame)](frame)
+        except ProtocolError as error:
+            self.close(error.code, error.message)
+        except Refused as refusal:
+            self.close(refusal.failure.code, refusal.failure.message)
+        except Exception:
+            self._failed()
+        else:
+            if pending is not None:
+                self._begin(pending)
+
+    def _begin(self, work: Awaitable[None]) -> None:
+        self._busy = True
+        self._channels.later(self._finish(work))
+
+    async def _finish(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except Refused as refusal:
+            self.close(refusal.failure.code, refusal.failure.message)
+        except Exception:
+            self._failed()
+        self._busy = False
+        if len(self._inbox) >= _INBOX_LIMIT:
+            self._socket.resume()
+        while self._inbox and not self._busy:
+            self._handle(self._inbox.popleft())
+        if self._gone and not self._busy:
+            self._leave()
+
+    def _failed(self) -> None:
+        log.error("a frame could not be handled", role=self._role, exc_info=True)
+        self.close("internal", "The hub failed to handle a frame; its log has the detail.")
+
+    # -- beginning and end ---------------------------------------------------------------------------------------------
+
+    async def _admit(self) -> None:
+        subject = await self._channels.accounts.authenticate(self._token)
+        self.account = subject.key
+        self._handlers = {frames.Hello: lambda frame: self._hello(frame, subject), frames.Goodbye: self._goodbye}
+
+    def _hello(self, frame: frames.Hello, subject: access.Subject) -> None:
+        self._impatience.cancel()
+        self.boot = frame.boot.hex()
+        self.conversation = self._channels.converse(self._role, self._token, subject, self)
+        self._handlers = {**self.conversation.handlers, frames.Goodbye: self._goodbye}
+        self.send(self._session.welcome(account=subject.handle, **self._channels.constants))
+        self._channels.open.add(self)
+
+    def _goodbye(self, frame: frames.Goodbye) -> None:
+        if self in self._channels.open:
+            self.conversation.goodbye(frame)
+        self._ending = True
+        self._socket.close(1000, "")
+
+    def _unfriendly(self) -> None:
+        self.close("invalid_request", f"No Hello came within {_HELLO_SECONDS:g} s.")
+
+    def _leave(self) -> None:
+        if self in self._channels.open:
+            self._channels.open.discard(self)
+            self.conversation.disconnected()
 
 
 class Channels:
-    """ASGI endpoints `/v1/connect/worker` and `/v1/connect/client`."""
+    """All open channels, and what each of them is given. A `Doorkeeper`."""
 
     def __init__(
         self,
@@ -127,124 +227,49 @@ class Channels:
         streams: Streams,
         constants: dict[str, Any],
     ) -> None:
-        self._accounts = accounts
+        self.accounts = accounts
+        self.constants = constants  # of every Welcome: hub, epoch, intervals, limits
+        self.open: set[Channel] = set()
+        self.later = dispatcher.later
         self._invocations = invocations
         self._workers = workers
         self._dispatcher = dispatcher
         self._streams = streams
-        self._constants = constants  # of every Welcome: hub, epoch, intervals, limits
-        self._open: set[tuple[Channel, Any]] = set()
         accounts.on_access_changed(self._access_changed)
 
-    def _access_changed(self, account: int) -> None:
-        for channel, conversation in list(self._open):
-            if channel.account == account:
-                self._dispatcher.later(self._refresh(channel, conversation))
+    def listener(self, path: str, token: str, socket: WebSocket) -> Channel | None:
+        """A new channel, if there is one at this path."""
+        role = _ROLES.get(path)
+        return None if role is None else Channel(self, role, token, socket)
 
-    async def _refresh(self, channel: Channel, conversation: Any) -> None:
+    def converse(self, role: Role, token: str, subject: access.Subject, channel: Channel) -> Any:
+        """What the channel's frames make happen."""
+        if role == "worker":
+            return WorkerConversation(self._workers, self._dispatcher, self.accounts, token, subject, channel)
+        return CallerConversation(
+            self._invocations, self._streams, self._dispatcher, self.accounts, token, subject, channel
+        )
+
+    def _access_changed(self, account: int) -> None:
+        for channel in list(self.open):
+            if channel.account == account:
+                self.later(self._refresh(channel))
+
+    async def _refresh(self, channel: Channel) -> None:
         try:
-            await conversation.refresh()
+            await channel.conversation.refresh()
         except Refused as refusal:
             channel.close(refusal.failure.code, refusal.failure.message)
 
     def catalog_changed(self, names: list[str]) -> None:
         """Tell clients to forget what they resolved under these names, as far as they may know of them."""
-        for channel, conversation in self._open:
-            if isinstance(conversation, CallerConversation):
-                known = conversation.visible(names)
+        for channel in self.open:
+            if isinstance(channel.conversation, CallerConversation):
+                known = channel.conversation.visible(names)
                 if known:
                     channel.send(frames.Changed(known))
 
-    async def close_all(self, message: str) -> None:
+    def close_all(self, message: str) -> None:
         """The hub stops: every peer is told to come back later."""
-        for channel, _ in list(self._open):
+        for channel in list(self.open):
             channel.close("hub_unavailable", message)
-
-    async def worker(self, scope: Message, receive: Receive, send: Send) -> None:
-        await self._serve("worker", scope, receive, send)
-
-    async def client(self, scope: Message, receive: Receive, send: Send) -> None:
-        await self._serve("client", scope, receive, send)
-
-    async def _serve(self, role: Role, scope: Message, receive: Receive, send: Send) -> None:
-        await receive()  # websocket.connect
-        token = _bearer(scope)
-        try:
-            subject = await self._accounts.authenticate(token)
-        except Refused as refusal:
-            await send({"type": "websocket.accept"})
-            session = HubSession(role)
-            await send({"type": "websocket.send", "bytes": session.encode(_goodbye(refusal.failure))})
-            await send({"type": "websocket.close", "code": 4401, "reason": refusal.failure.message[:120]})
-            return
-        await send({"type": "websocket.accept"})
-        session = HubSession(role)
-        channel = Channel(session, send, subject.key)
-        writer = asyncio.ensure_future(channel.write())
-        try:
-            await self._converse(role, token, subject, session, channel, receive)
-        except ProtocolError as error:
-            channel.close(error.code, error.message)
-        except Refused as refusal:
-            channel.close(refusal.failure.code, refusal.failure.message)
-        except Exception:
-            log.exception("a conversation failed", role=role)
-            channel.close("internal", "The hub failed to handle a frame; its log has the detail.")
-        finally:
-            if channel._goodbye is None:
-                writer.cancel()
-            with contextlib.suppress(Exception, asyncio.CancelledError):
-                await asyncio.wait_for(writer, 5.0)
-
-    async def _converse(
-        self, role: Role, token: str, subject: access.Subject, session: HubSession, channel: Channel, receive: Receive
-    ) -> None:
-        first = await asyncio.wait_for(_next(session, receive), _HELLO_TIMEOUT_SECONDS)
-        if first is None:
-            return
-        channel.boot = first.boot.hex()
-        channel.send(session.welcome(account=subject.handle, **self._constants))
-        conversation: Any
-        if role == "worker":
-            conversation = WorkerConversation(self._workers, self._dispatcher, self._accounts, token, subject, channel)
-        else:
-            conversation = CallerConversation(
-                self._invocations, self._streams, self._dispatcher, self._accounts, token, subject, channel
-            )
-        entry = (channel, conversation)
-        self._open.add(entry)
-        handlers = conversation.handlers
-        try:
-            while channel._goodbye is None:
-                frame = await _next(session, receive)
-                if frame is None or type(frame) is frames.Goodbye:
-                    conversation.goodbye(frame)
-                    return
-                pending = handlers[type(frame)](frame)
-                if inspect.isawaitable(pending):
-                    await pending
-        finally:
-            self._open.discard(entry)
-            conversation.disconnected()
-
-
-async def _next(session: HubSession, receive: Receive) -> Any:
-    """The next frame, or None when the socket is closed."""
-    message = await receive()
-    if message["type"] == "websocket.disconnect":
-        return None
-    data = message.get("bytes")
-    if data is None:
-        raise ProtocolError("invalid_request", "Frames are binary messages.")
-    return session.receive(data)
-
-
-def _bearer(scope: Message) -> str:
-    for name, value in scope["headers"]:
-        if name == b"authorization" and value[:7].lower() == b"bearer ":
-            return str(value[7:], "latin-1").strip()
-    return ""
-
-
-def _goodbye(failure: Failure) -> frames.Goodbye:
-    return frames.Goodbye(failure.code, failure.message)

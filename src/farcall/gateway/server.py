@@ -7,14 +7,17 @@ import contextlib
 import errno
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import uvicorn
 
+from farcall.gateway.websocket import Doorkeeper, WebSocket
 from farcall.wire.frames import FRAME_LIMIT_BYTES
 
-_SOCKET_MESSAGE_LIMIT_BYTES = FRAME_LIMIT_BYTES + 1024 * 1024  # the session refuses what is over its own limit, in words
+_SOCKET_MESSAGE_LIMIT_BYTES = (
+    FRAME_LIMIT_BYTES + 1024 * 1024
+)  # the session refuses what is over its own limit, in words
 _END_PATIENCE_SECONDS = 3
 
 
@@ -48,18 +51,21 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(app: Any, listener: socket.socket, *, before_end: Callable[[], Awaitable[None]]) -> None:
+def _socket_factory(doorkeeper: Doorkeeper) -> Any:
+    def make(config: Any, server_state: Any, app_state: Any) -> WebSocket:
+        return WebSocket(doorkeeper, _SOCKET_MESSAGE_LIMIT_BYTES, server_state)
+
+    return make
+
+
+async def serve(app: Any, doorkeeper: Doorkeeper, listener: socket.socket, *, before_end: Callable[[], None]) -> None:
     """Answer on `listener` until SIGTERM or SIGINT; then `before_end`, then wait a little for what is under way."""
     server = _Server(
         uvicorn.Config(
             app,
             log_config=None,
             access_log=False,
-            ws="websockets-sansio",
-            ws_per_message_deflate=False,
-            ws_max_size=_SOCKET_MESSAGE_LIMIT_BYTES,
-            ws_ping_interval=20.0,
-            ws_ping_timeout=60.0,
+            ws=_socket_factory(doorkeeper),
             timeout_keep_alive=75,
             timeout_graceful_shutdown=_END_PATIENCE_SECONDS,
             lifespan="off",
@@ -74,7 +80,7 @@ async def serve(app: Any, listener: socket.socket, *, before_end: Callable[[], A
     stopping = asyncio.ensure_future(told.wait())
     try:
         await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
-        await before_end()
+        before_end()
         server.should_exit = True
         await serving
     finally:

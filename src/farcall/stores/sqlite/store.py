@@ -101,7 +101,8 @@ class SqliteStore:
             if done is not None:
                 self._post(lambda: done(StoreFailed("the store is closed")))
             return
-        self._writer.write(command, done)
+        if self._writer.write(command, done):
+            asyncio.get_running_loop().call_later(self._limits.linger_seconds, self._writer.wake)
 
     async def do(self, command: Command) -> Any:
         """`write`, awaited: the outcome, or raises StoreFailed."""

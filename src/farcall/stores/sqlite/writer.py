@@ -97,6 +97,7 @@ class Writer:
         self._queue: deque[Entry] = deque()
         self._changed = threading.Condition(threading.Lock())
         self._urgent = False  # something in the queue is not lazy
+        self._lingering = False  # somebody will call `wake`
         self._sleeping = False
         self._closing = False
         self._failure: StoreFailed | None = None
@@ -133,15 +134,29 @@ class Writer:
     def start(self) -> None:
         self._thread.start()
 
-    def write(self, command: Command, done: Done) -> None:
-        """Queue; never blocks for longer than it takes the writer to take its queue."""
+    def write(self, command: Command, done: Done) -> bool:
+        """Queue; never blocks for longer than it takes the writer to take its queue.
+
+        True: the command is lazy, and `wake` is to be called when it has lingered. Until then it does not cost the hub's
+        thread the interpreter's lock: waking this one for it would.
+        """
         lazy = type(command) is Accept and command.lazy
         with self._changed:
-            first = not self._queue
             self._queue.append((command, done))
-            if not lazy:
+            if lazy:
+                first, self._lingering = not self._lingering, True
+                return first
+            self._urgent = True
+            if self._sleeping:
+                self._changed.notify()
+            return False
+
+    def wake(self) -> None:
+        """What is lazy has lingered long enough."""
+        with self._changed:
+            self._lingering = False
+            if self._queue:
                 self._urgent = True
-            if self._sleeping and (first or not lazy):
                 self._changed.notify()
 
     def stop(self) -> None:
@@ -165,10 +180,8 @@ class Writer:
         """Wait for commands, and take as many as one transaction may hold; empty at the end."""
         with self._changed:
             self._sleeping = True
-            while not self._queue and not self._closing:
+            while not self._urgent and not self._closing:
                 self._changed.wait()
-            if not self._urgent and not self._closing:
-                self._changed.wait_for(lambda: self._urgent or self._closing, self._limits.linger_seconds)
             self._sleeping = False
             batch: list[Entry] = []
             items = size = 0
