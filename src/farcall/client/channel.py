@@ -15,21 +15,17 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+from farcall.client import notice
 from farcall.client.errors import FarcallError, from_failure
-from farcall.client.invocation import Invocation, Progress, Route
+from farcall.client.invocation import Invocation
+from farcall.client.ledger import Ledger
 from farcall.client.rest import Rest
 from farcall.domain.errors import Failure
-from farcall.domain.ids import to_text
 from farcall.link import Address, Link, LinkError, Unreachable
 from farcall.wire import frames
 
 PATIENCE_SECONDS = 600.0  # for a hub that was there and went away
-_BATCH_ITEMS = 2048
-_BATCH_BYTES = 1024 * 1024
-_ATTACH_IDS = 20_000
 _EXIT_SECONDS = 5.0
-_RETRY_SECONDS = 0.5
-_RETRIES = 60
 _BURST_ITEMS = 3  # posted during one turn: more are taken to follow
 _BURST_SECONDS = 0.001
 
@@ -66,21 +62,15 @@ class Channel:
         self._watchers = 0
         self._outbox: deque[Any] = deque()
         self._awake = False
-        self._pending: dict[bytes, Invocation] = {}
-        self._unsent: deque[Invocation] = deque()
-        self._cancelling: set[bytes] = set()  # until they end: the wish is repeated after a reconnect
+        self._ledger = Ledger(self._link)
         self._welcome: frames.Welcome | None = None
         self._resolved: dict[str, frames.Resolved] = {}
         self._resolving: dict[int, tuple[str, Future[frames.Resolved]]] = {}
         self._seq = 0
+        self._told = False  # that the hub is away
         self._handlers: dict[type, Callable[[Any], None]] = {
-            frames.Settled: self._settled,
-            frames.Accepted: self._accepted,
-            frames.RefusedItems: self._refused,
-            frames.Attached: self._attached,
+            **self._ledger.handlers,
             frames.Resolved: self._answered,
-            frames.StreamItems: self._stream_items,
-            frames.Progress: self._progress,
             frames.Changed: self._names_changed,
         }
 
@@ -102,15 +92,11 @@ class Channel:
     def adopt(self, invocation: Invocation) -> None:
         """Ask the hub after an invocation that another connection submitted."""
 
-        def ask() -> None:
-            self._pending[invocation._identifier] = invocation
-            self._link.send(frames.Attach([invocation._identifier]))
-
-        self._post(ask)
+        self._post(lambda: self._ledger.ask(invocation))
 
     def cancel(self, identifier: bytes) -> None:
         """Ask for an end; what was not sent yet is not sent."""
-        self._post(lambda: self._cancel(identifier))
+        self._post(lambda: self._ledger.cancel(identifier))
 
     def send(self, frame: frames.Frame) -> None:
         """Send a frame that may be lost."""
@@ -154,7 +140,7 @@ class Channel:
         """Let submissions get through, say goodbye, end. What is under way goes on at the hub."""
         if os.getpid() != self._pid or self._loop is None or self.error is not None:
             return
-        self.wait_until(lambda: not self._outbox and not self._unaccepted(), timeout)
+        self.wait_until(lambda: not self._outbox and not self._ledger.unaccepted(), timeout)
         try:
             self._loop.call_soon_threadsafe(self._link.close)
         except RuntimeError:
@@ -162,10 +148,6 @@ class Channel:
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout)
         atexit.unregister(self.close)
-
-    def _unaccepted(self) -> bool:
-        pending = [*self._pending.values(), *self._unsent]
-        return any(invocation._route.acknowledge and not invocation._accepted for invocation in pending)
 
     def _ended(self) -> FarcallError:
         return self.error or from_failure(Failure("hub_unreachable", "The connection to the hub was closed."))
@@ -223,33 +205,13 @@ class Channel:
                 item._refuse(failure)
             elif isinstance(item, tuple):
                 item[1].set_exception(self._ended())
-        while self._pending:
-            try:
-                _, invocation = self._pending.popitem()
-            except KeyError:
-                break
-            self._abandon(invocation, failure)
-        while self._unsent:
-            try:
-                invocation = self._unsent.popleft()
-            except IndexError:
-                break
-            if not invocation.done():
-                invocation._refuse(failure)
+        self._ledger.abandon(failure)
         while self._resolving:
             try:
                 _, (_, answer) = self._resolving.popitem()
             except KeyError:
                 break
             answer.set_exception(self._ended())
-
-    def _abandon(self, invocation: Invocation, failure: Failure) -> None:
-        if invocation._accepted:
-            text = to_text(invocation._identifier)
-            hint = f"The invocation was accepted and goes on: farcall.invocation({text!r}) asks for it later."
-            invocation._raise(Failure(failure.code, failure.message, hint))
-        else:
-            invocation._raise(failure)
 
     def _drain(self) -> None:
         """Everything that callers posted, in one turn; calls of one route leave as one frame.
@@ -277,46 +239,12 @@ class Channel:
             item = outbox.popleft()
             count += 1
             if item.__class__ is Invocation:
-                self._unsent.append(item)
+                self._ledger.add(item)
             else:
-                self._send_unsent()
+                self._ledger.send()
                 (item[0] if item.__class__ is tuple else item)()
-        self._send_unsent()
+        self._ledger.send()
         return count
-
-    def _send_unsent(self) -> None:
-        if not self._link.connected:
-            return
-        unsent, pending = self._unsent, self._pending
-        items: list[frames.SubmitItem] = []
-        route: Route | None = None
-        weight = 0
-        while unsent:
-            invocation = unsent.popleft()
-            arguments = invocation._arguments
-            if arguments is None or invocation.done():
-                continue
-            if invocation._route is not route or len(items) >= _BATCH_ITEMS or weight > _BATCH_BYTES:
-                self._submit(route, items)
-                route, items, weight = invocation._route, [], 0
-            pending[invocation._identifier] = invocation
-            items.append(frames.SubmitItem(invocation._identifier, arguments))
-            weight += len(arguments)
-        self._submit(route, items)
-
-    def _submit(self, route: Route | None, items: list[frames.SubmitItem]) -> None:
-        if route is not None and items:
-            self._link.send(frames.Submit(route.function, route.interface, route.options, route.acknowledge, items))
-
-    def _cancel(self, identifier: bytes) -> None:
-        for invocation in self._unsent:
-            if invocation._identifier == identifier:
-                self._unsent.remove(invocation)
-                invocation._refuse(Failure("cancelled", "The invocation was cancelled before it was sent."))
-                return
-        if identifier in self._pending:
-            self._cancelling.add(identifier)
-            self._link.send(frames.Cancel([identifier]))
 
     def _notify(self) -> None:
         with self._changed:
@@ -325,20 +253,11 @@ class Channel:
     # -- what the link tells -------------------------------------------------------------------------------------------
 
     def connected(self, welcome: frames.Welcome) -> None:
-        """First what is unanswered is asked for, then what was never sent is sent."""
         self._welcome = welcome
-        asked = list(self._pending)
-        for start in range(0, len(asked), _ATTACH_IDS):
-            self._link.send(frames.Attach(asked[start : start + _ATTACH_IDS]))
-        for invocation in self._pending.values():
-            if invocation._items is not None:
-                for frame in invocation._items.resume():
-                    self._link.send(frame)
-        if self._cancelling:
-            self._link.send(frames.Cancel(list(self._cancelling)))
+        self._told = False
+        self._ledger.reconnected()
         for seq, (name, _) in self._resolving.items():
             self._link.send(frames.Resolve(seq, name))
-        self._send_unsent()
         self._notify()
 
     def disconnected(self, error: LinkError | None) -> None:
@@ -346,79 +265,18 @@ class Channel:
         self._resolved.clear()
 
     def failed(self, error: Unreachable, again_seconds: float) -> None:
-        """The link tries again by itself."""
+        """The link tries again by itself; whoever waits and watches is told once."""
+        if not self._told and self._ledger and notice.interactive():
+            self._told = True
+            notice.say(f"{error.failure.message} Trying again for {PATIENCE_SECONDS / 60:.0f} minutes.")
 
     def received(self, frame: Any) -> None:
+        """A frame that this version has no use for is let pass."""
         handler = self._handlers.get(type(frame))
         if handler is not None:
             handler(frame)
-
-    def _settled(self, frame: frames.Settled) -> None:
-        pending = self._pending
-        for item in frame.items:
-            invocation = pending.pop(item.id, None)
-            if invocation is not None:
-                invocation._settle(item)
-        if self._cancelling:
-            self._cancelling.difference_update([item.id for item in frame.items])
-        if self._watchers:
-            self._notify()
-
-    def _accepted(self, frame: frames.Accepted) -> None:
-        pending = self._pending
-        for identifier in frame.ids:
-            invocation = pending.get(identifier)
-            if invocation is not None:
-                invocation._accepted = True
-        if self._watchers:
-            self._notify()
-
-    def _refused(self, frame: frames.RefusedItems) -> None:
-        for item in frame.items:
-            invocation = self._pending.get(item.id)
-            if invocation is None:
-                continue
-            if item.failure.code == "hub_unavailable" and invocation._refusals < _RETRIES:
-                invocation._refusals += 1
-                self._later(invocation)
-            elif not invocation._accepted or invocation._arguments is None:
-                del self._pending[item.id]
-                invocation._refuse(item.failure)
-        if self._watchers:
-            self._notify()
-
-    def _later(self, invocation: Invocation) -> None:
-        """The hub cannot store for a moment: it is sent again, unless a reconnect comes first and does it."""
-
-        def again() -> None:
-            if self._pending.get(invocation._identifier) is invocation:
-                self._unsent.append(invocation)
-                self._send_unsent()
-
-        asyncio.get_running_loop().call_later(_RETRY_SECONDS, again)
-
-    def _attached(self, frame: frames.Attached) -> None:
-        for identifier in frame.ids:
-            invocation = self._pending.get(identifier)
-            if invocation is not None:
-                invocation._accepted = True
-        for identifier in frame.unknown:
-            invocation = self._pending.get(identifier)
-            if invocation is None:
-                continue
-            if identifier in self._cancelling:
-                self._cancelling.discard(identifier)
-                del self._pending[identifier]
-                invocation._refuse(Failure("cancelled", "The invocation was cancelled before it was accepted."))
-            elif invocation._arguments is not None:
-                self._unsent.append(invocation)
-            else:
-                del self._pending[identifier]
-                text = to_text(identifier)
-                invocation._refuse(Failure("not_found", f"There is no invocation {text}, or it is not yours."))
-        self._send_unsent()
-        if self._watchers:
-            self._notify()
+            if self._watchers:
+                self._notify()
 
     def _answered(self, frame: frames.Resolved) -> None:
         name, answer = self._resolving.pop(frame.seq, ("", None))
@@ -429,17 +287,6 @@ class Channel:
         else:
             self._resolved[name] = frame
             answer.set_result(frame)
-
-    def _stream_items(self, frame: frames.StreamItems) -> None:
-        invocation = self._pending.get(frame.id)
-        if invocation is not None and invocation._items is not None:
-            invocation._items.arrived(frame)
-
-    def _progress(self, frame: frames.Progress) -> None:
-        for item in frame.items:
-            invocation = self._pending.get(item.id)
-            if invocation is not None:
-                invocation._progress = Progress(item.fraction, item.stage)
 
     def _names_changed(self, frame: frames.Changed) -> None:
         """Names may be written with a version or an alias; forgetting too much costs one question."""

@@ -53,6 +53,8 @@ class Invocation(LeanFuture):
     All of `concurrent.futures.Future`, plus `id`, `status`, `progress`, `logs`, `explain`, `info` and `stream`.
     """
 
+    _twins: tuple[Invocation, ...] = ()  # other handles of the same invocation in this process
+
     def __init__(self, channel: Channel, identifier: bytes, route: Route, arguments: bytes | None) -> None:
         super().__init__(channel.guard)
         self._channel = channel
@@ -187,7 +189,29 @@ class Invocation(LeanFuture):
 
     # -- by the channel, in its thread ---------------------------------------------------------------------------------
 
+    def _twin(self, other: Invocation) -> None:
+        """`other` names the same invocation: it ends as this one does, unless it asks for something else."""
+        if other._arguments is not None and not other._asks_as(self):
+            other._refuse(Failure("conflict", "Another call of this process has the same key.", "Use a new key."))
+            return
+        other._accepted = other._accepted or self._accepted
+        self._twins = (*self._twins, other)
+
+    def _asks_as(self, other: Invocation) -> bool:
+        return (self._arguments, self._route.function, self._route.options) == (
+            other._arguments,
+            other._route.function,
+            other._route.options,
+        )
+
+    def _note_accepted(self) -> None:
+        self._accepted = True
+        for twin in self._twins:
+            twin._accepted = True
+
     def _settle(self, settlement: Settlement) -> None:
+        for twin in self._twins:
+            twin._settle(settlement)
         self._accepted = True
         self._arguments = None
         self._outcome = settlement.state
@@ -200,10 +224,23 @@ class Invocation(LeanFuture):
             )
 
     def _refuse(self, failure: Failure) -> None:
+        for twin in self._twins:
+            twin._refuse(failure)
         self._refused = True
         self._arguments = None
         self._outcome = InvocationState.FAILED
         self._raise(failure)
+
+    def _abandon(self, failure: Failure) -> None:
+        """The connection has ended for good; if it was accepted, it goes on without us."""
+        if not self._accepted:
+            self._refuse(failure)
+            return
+        for twin in self._twins:
+            twin._abandon(failure)
+        text = identifiers.to_text(self._identifier)
+        hint = f"The invocation was accepted and goes on: farcall.invocation({text!r}) asks for it later."
+        self._raise(Failure(failure.code, failure.message, hint))
 
     def _raise(self, failure: Failure) -> None:
         identifier = "" if self._refused else identifiers.to_text(self._identifier)

@@ -93,8 +93,7 @@ class Line:
 
     def abort(self) -> None:
         """Drop the connection at once."""
-        if self._connection.transport is not None:
-            self._connection.transport.abort()
+        self._connection.abort()
 
     def _start(self) -> None:
         self._connection.listen(self._message, self._lost)
@@ -117,8 +116,7 @@ class Line:
 
     def _end(self, error: LinkError) -> None:
         self._error = self._error or error
-        if self._connection.transport is not None:
-            self._loop.call_soon(self._connection.transport.close)
+        self._loop.call_soon(self._connection.drop)
 
     def _lost(self) -> None:
         if self._error is None:

@@ -59,6 +59,16 @@ class Connection(ClientConnection):
             self.protocol.send_binary(data)
         self.send_data()
 
+    def abort(self) -> None:
+        """Drop the connection at once; what was written may be lost."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def drop(self) -> None:
+        """Close the socket without a handshake, after what was written."""
+        if self.transport is not None:
+            self.transport.close()
+
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         if self._on_closed is not None:

@@ -216,6 +216,18 @@ def test_the_same_key_is_the_same_invocation(peer: Peer, client: Client) -> None
     assert len(peer.records) == 1
 
 
+def test_several_handles_of_one_invocation_all_hear_of_its_end(peer: Peer, client: Client) -> None:
+    peer.hold = True
+    add = client.get("alice/physics/add").options(key="today")
+    one, two = add.submit(1.0), add.submit(1.0)
+    again = client.invocation(one.id)
+    other = add.submit(5.0)
+    with pytest.raises(errors.RequestError, match="same key"):
+        other.result(timeout=5)
+    peer.release()
+    assert [handle.result(timeout=5) for handle in (one, two, again)] == [2.0, 2.0, 2.0]
+
+
 # -- map ---------------------------------------------------------------------------------------------------------------
 
 
