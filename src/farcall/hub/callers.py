@@ -54,9 +54,7 @@ class CallerConversation:
         try:
             target = await self._invocations.target(self._subject, frame.function, frame.interface)
         except Refused as refusal:
-            self._link.send(
-                frames.RefusedItems([frames.RefusedItem(item.id, refusal.failure) for item in frame.items])
-            )
+            self._link.send(frames.RefusedItems([frames.RefusedItem(item.id, refusal.failure) for item in frame.items]))
             return
         self._take(frame, target)
 

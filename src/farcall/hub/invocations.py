@@ -453,4 +453,3 @@ _encode_options = msgspec.msgpack.Encoder().encode
 def _digest_salt(row: ports.VersionRow, options: CallOptions) -> bytes:
     """What the request digest covers beside the arguments."""
     return row.digest + _encode_options(options)
-

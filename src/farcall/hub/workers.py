@@ -92,7 +92,15 @@ class Workers:
             raise Refused("permission_denied", "Another account's worker has this boot id.", "Start the worker anew.")
         now = time.time()
         presence = Presence(
-            boot, subject.key, subject.handle, frame.name[:200], frame.slots, dict(frame.resources), WorkerState.READY, now, now
+            boot,
+            subject.key,
+            subject.handle,
+            frame.name[:200],
+            frame.slots,
+            dict(frame.resources),
+            WorkerState.READY,
+            now,
+            now,
         )
         if known is not None:
             presence.versions, presence.names = known.versions, known.names
