@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from farcall.link.loops import new_event_loop
 from farcall.settings import HubSettings, WorkerSettings
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Owner:
     email: str = "admin@localhost"
 
 
-async def build_hub(settings: HubSettings, owner: Owner = Owner()) -> Hub:  # noqa: B008  # frozen
+async def build_hub(settings: HubSettings, owner: Owner = Owner()) -> Hub:
     """Open the store, recover, and wire everything. Raises ports.StoreUnusable."""
     from farcall.gateway.app import create_app
     from farcall.gateway.channels import Channels
@@ -103,7 +104,7 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner()) -> Hub:  # no
             resume_grace_seconds=settings.resume_grace_seconds,
             no_worker_grace_seconds=settings.no_worker_grace_seconds,
         )
-        dispatcher = Dispatcher(Core(epoch, limits, random.Random()), store)  # noqa: S311  # jitter only
+        dispatcher = Dispatcher(Core(epoch, limits, random.Random()), store)  # for jitter only
         accounts = Accounts(store)
         catalog = Catalog(store)
         log_files = SegmentLogFiles(data / "logs")
@@ -312,11 +313,5 @@ def run_worker(settings: WorkerSettings, serving: Serving, on_event: Callable[[E
 
 
 def _run(life: Callable[[], Coroutine[Any, Any, int]]) -> int:
-    try:
-        import uvloop
-
-        factory: Callable[[], asyncio.AbstractEventLoop] | None = uvloop.new_event_loop
-    except ImportError:  # not on Windows
-        factory = None
-    with asyncio.Runner(loop_factory=factory) as runner:
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(life())

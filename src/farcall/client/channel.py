@@ -22,6 +22,7 @@ from farcall.client.ledger import Ledger
 from farcall.client.rest import Rest
 from farcall.domain.errors import Failure
 from farcall.link import Address, Link, LinkError, Unreachable
+from farcall.link.loops import new_event_loop
 from farcall.wire import frames
 
 PATIENCE_SECONDS = 600.0  # for a hub that was there and went away
@@ -169,7 +170,7 @@ class Channel:
         with self._starting:
             if self._loop is not None:
                 return
-            loop = asyncio.new_event_loop()
+            loop = new_event_loop()
             self._thread = threading.Thread(target=self._live, args=(loop,), name="farcall", daemon=True)
             self._loop = loop
             self._thread.start()

@@ -15,12 +15,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from farcall.domain.errors import Failure
 from farcall.domain.model import FunctionOptions
 from farcall.guest.messages import Described, Loaded, Setup, Unloadable
 from farcall.link import Address, Backoff, Link, LinkError
+from farcall.link.loops import new_event_loop
 from farcall.runtimes.ports import Runtime
 from farcall.runtimes.python_process import PythonProcesses
 from farcall.wire import frames
@@ -336,7 +337,7 @@ def run(options: ServeOptions) -> int:
     Raises `farcall.link.BadAddress` if the hub's address is none.
     """
     worker = Worker(options)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(_run(worker))
 
 
@@ -367,15 +368,3 @@ def _signals(worker: Worker) -> Iterator[None]:
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
-
-
-def _loop_factory() -> Callable[[], Any] | None:
-    """uvloop where it is installed; on Windows the loop that can watch plain sockets."""
-    if sys.platform == "win32":
-        return asyncio.SelectorEventLoop
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    factory: Callable[[], Any] = uvloop.new_event_loop
-    return factory
