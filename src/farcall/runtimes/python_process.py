@@ -37,7 +37,7 @@ from farcall.guest.messages import (
 )
 from farcall.runtimes.deaths import explain_exit, oom_kills
 from farcall.runtimes.ports import Death, SlotListener, Told
-from farcall.runtimes.spawning import Spawned, spawn
+from farcall.runtimes.spawning import INHERITS, Spawned, spawn
 
 READ_BYTES: Final = 256 * 1024
 _READS_PER_TURN: Final = 4
@@ -53,19 +53,21 @@ class PythonProcesses:
 
     setup: Setup
     directory: Path
+    inherits: bool = INHERITS  # see `farcall.runtimes.spawning`
 
     def slot(self, number: int, listener: SlotListener) -> PythonProcess:
         """A slot that has not been started; to be called in a running event loop."""
-        return PythonProcess(number, self.setup, self.directory, listener)
+        return PythonProcess(number, self.setup, self.directory, listener, inherits=self.inherits)
 
 
 class PythonProcess:
     """One guest process and our ends of what connects us. Implements `farcall.runtimes.ports.Slot`."""
 
-    prefetches = sys.platform != "win32"
-
-    def __init__(self, number: int, setup: Setup, directory: Path, listener: SlotListener) -> None:
+    def __init__(
+        self, number: int, setup: Setup, directory: Path, listener: SlotListener, *, inherits: bool = INHERITS
+    ) -> None:
         self.number = number
+        self.prefetches = inherits  # without a pipe of tokens nothing can be taken back
         self.directory = directory / f"slot-{number}-{time.monotonic_ns():x}"
         self.spool = self.directory / "spool"
         self._setup = setup
@@ -95,34 +97,44 @@ class PythonProcess:
         self.spool.mkdir(parents=True, mode=0o700)
         self._board = Board.create(self.directory / "board")
         self._oom_kills = oom_kills()
-        if sys.platform == "win32":
-            # Waiting for the guest to dial must not stop the loop.
-            threading.Thread(target=self._start_elsewhere, name=f"farcall-slot-{self.number}", daemon=True).start()
-        else:
-            # In this thread: on Linux a guest dies with the thread that started it.
-            self._begin(spawn(self.directory))
-
-    def _start_elsewhere(self) -> None:
-        spawned = spawn(self.directory)
-        self._loop.call_soon_threadsafe(self._begin, spawned)
+        # On Linux a guest dies with the thread that started it, so that is one that stays.
+        spawned = spawn(self.directory) if self.prefetches else None
+        if spawned is not None:
+            self._begin(spawned)
+        threading.Thread(target=self._wait, args=(spawned,), name=f"farcall-slot-{self.number}", daemon=True).start()
 
     def _begin(self, spawned: Spawned) -> None:
         self._spawned = spawned
         if self._closing:
             self.kill()
         self._loop.add_reader(spawned.channel.fileno(), self._readable)
-        threading.Thread(target=self._wait, args=(spawned,), name=f"farcall-wait-{self.number}", daemon=True).start()
         self._write(_with_spool(self._setup, self.spool))
 
-    def _wait(self, spawned: Spawned) -> None:
+    def _wait(self, spawned: Spawned | None) -> None:
+        """In a thread: see the process through to its end, after starting it if the loop could not wait for that."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the worker is ending
+            if spawned is None:
+                try:
+                    spawned = spawn(self.directory, inherits=False)
+                except OSError as error:
+                    self._loop.call_soon_threadsafe(self._not_started, error)
+                    return
+                self._loop.call_soon_threadsafe(self._begin, spawned)
+            self._wait_for_end(spawned)
+            self._loop.call_soon_threadsafe(self._ended)
+
+    def _not_started(self, error: OSError) -> None:
+        shutil.rmtree(self.directory, ignore_errors=True)
+        message = f"No process could be started: {error}."
+        self._listener.died(self, Death("process_died", message, [], [], False, ""))
+
+    def _wait_for_end(self, spawned: Spawned) -> None:
         if hasattr(os, "waitid"):
             # Not reaped yet, so that its id stays its own until the loop has seen to it.
             with contextlib.suppress(ChildProcessError):
                 os.waitid(os.P_PID, spawned.process.pid, os.WEXITED | os.WNOWAIT)
         else:
             spawned.process.wait()
-        with contextlib.suppress(RuntimeError):  # the loop is closed: the worker is ending
-            self._loop.call_soon_threadsafe(self._ended)
 
     def _ended(self) -> None:
         spawned = self._spawned

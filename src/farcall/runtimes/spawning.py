@@ -14,6 +14,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 _CONNECT_SECONDS = 30.0
 _SECRET_BYTES = 32
@@ -40,13 +41,17 @@ class Spawned:
         self.tokens_write = self.tokens_read = self.stdout = self.stderr = -1
 
 
-def spawn(directory: Path) -> Spawned:
-    """Start a guest whose board lies in `directory`; raises OSError."""
+INHERITS: Final = sys.platform != "win32"
+"""Whether a process can be given descriptors here."""
+
+
+def spawn(directory: Path, *, inherits: bool = INHERITS) -> Spawned:
+    """Start a guest whose board lies in `directory`; without `inherits` waits until it has dialled. Raises OSError."""
     command = [sys.executable, "-m", "farcall.guest", "--board", str(directory / "board")]
-    return _spawn_on_windows(command) if sys.platform == "win32" else _spawn_on_posix(command, directory)
+    return _spawn_with_descriptors(command, directory) if inherits else _spawn_over_loopback(command)
 
 
-def _spawn_on_posix(command: list[str], directory: Path) -> Spawned:
+def _spawn_with_descriptors(command: list[str], directory: Path) -> Spawned:
     # Two openings of one FIFO, since ours must never block, theirs must, and the flag belongs to the opening.
     fifo = directory / "tokens"
     os.mkfifo(fifo, 0o600)
@@ -99,7 +104,7 @@ def _widen(descriptor: int) -> None:
             pass
 
 
-def _spawn_on_windows(command: list[str]) -> Spawned:
+def _spawn_over_loopback(command: list[str]) -> Spawned:
     secret = secrets.token_bytes(_SECRET_BYTES)
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(_CONNECT_SECONDS)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Any
 
 from farcall.link import Link, LinkError, Unreachable
 from farcall.wire import frames
-from farcall.worker.lease import Lease
+from farcall.worker.lease import Lease, now
 from farcall.worker.options import Event, EventKind
 from farcall.worker.outbox import Outbox
 from farcall.worker.reports import Reports
@@ -67,7 +66,7 @@ class Conversation:
 
     def connected(self, welcome: frames.Welcome) -> None:
         # The hub counts from when it said Welcome, a little before now.
-        self._lease.granted(welcome.lease_seconds, time.monotonic() - min(1.0, welcome.lease_seconds / 10))
+        self._lease.granted(welcome.lease_seconds, now() - min(1.0, welcome.lease_seconds / 10))
         self.send(self._register(self._work.held()))
         self.publish()
         if self.leaving:

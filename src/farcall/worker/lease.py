@@ -12,6 +12,16 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 _REMEMBERED = 1024
+_LOOK_SECONDS = 0.5  # the wait's own clock may stand still while the machine sleeps
+
+
+def now() -> float:
+    """Monotonic seconds that go on while the machine sleeps, as far as it has such a clock."""
+    for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"):  # the first is Linux's; macOS counts sleep in the second
+        clock = getattr(time, name, None)
+        if clock is not None:
+            return time.clock_gettime(clock)
+    return time.monotonic()
 
 
 class Lease:
@@ -41,7 +51,7 @@ class Lease:
             self._thread.join()
 
     def granted(self, seconds: float, since: float) -> None:
-        """The hub has welcomed us, in answer to what was sent at `since` (monotonic) or later."""
+        """The hub has welcomed us, in answer to what was sent at `since` (by `now`) or later."""
         with self._lock:
             self._seconds = seconds
             self._deadline = max(self._deadline or 0.0, since + seconds)
@@ -51,7 +61,7 @@ class Lease:
         """A heartbeat is being sent now; returns its number."""
         with self._lock:
             self._seq += 1
-            self._sent[self._seq] = time.monotonic()
+            self._sent[self._seq] = now()
             if len(self._sent) > _REMEMBERED:
                 self._sent.popitem(last=False)
             return self._seq
@@ -68,9 +78,9 @@ class Lease:
             with self._lock:
                 if self._stopped:
                     return
-                left = None if self._deadline is None else self._deadline - time.monotonic()
+                left = None if self._deadline is None else self._deadline - now()
                 if left is None or left > 0:
-                    self._lock.wait(left)
+                    self._lock.wait(None if left is None else min(left, _LOOK_SECONDS))
                     continue
                 self._deadline = None
             self._on_lapse()

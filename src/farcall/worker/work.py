@@ -261,7 +261,9 @@ class Work:
 
     def died(self, pool: Pool, death: Death) -> None:
         if not death.was_loaded:
-            self._on_pool(pool, Unloadable(death.message, death.last_words))
+            message = f"What is to be served ends the process that loads it. {death.message}"
+            self._on_pool(pool, Unloadable(message, death.last_words))
+            return
         self._on_event(Event(EventKind.PROCESS_DIED, death.message, detail=death.last_words))
 
     def printed(self, attempt: Attempt | None, pieces: list[Piece]) -> None:

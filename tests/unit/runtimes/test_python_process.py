@@ -22,6 +22,7 @@ from farcall.payload.encode import encode
 from farcall.runtimes.deaths import explain_exit
 from farcall.runtimes.ports import Death, Slot, Told
 from farcall.runtimes.python_process import PythonProcess, PythonProcesses
+from farcall.runtimes.spawning import INHERITS
 
 LAB = """
 import os, time
@@ -47,7 +48,8 @@ def exits(code: int):
 ECHO, BRIEF, SLEEPS, EXITS = range(4)
 WAIT_SECONDS = 20.0
 
-pytestmark = [pytest.mark.anyio, pytest.mark.skipif(sys.platform == "win32", reason="slots prefetch on POSIX only")]
+pytestmark = pytest.mark.anyio
+posix = pytest.mark.skipif(sys.platform == "win32", reason="only POSIX inherits descriptors and has these signals")
 
 
 class Listener:
@@ -85,11 +87,14 @@ class Listener:
 
 
 @contextlib.asynccontextmanager
-async def slot_of(directory: Path, source: str = LAB) -> AsyncIterator[tuple[PythonProcess, Listener]]:
+async def slot_of(
+    directory: Path, source: str = LAB, *, inherits: bool = INHERITS
+) -> AsyncIterator[tuple[PythonProcess, Listener]]:
     file = directory / "lab.py"
     file.write_text(source)
     listener = Listener()
-    slot = PythonProcesses(Setup([str(file)], b"s" * 32, "", 1 << 20, 1 << 30, 8), directory).slot(0, listener)
+    setup = Setup([str(file)], b"s" * 32, "", 1 << 20, 1 << 30, 8)
+    slot = PythonProcesses(setup, directory, inherits).slot(0, listener)
     slot.start()
     await listener.until(lambda: listener.functions or listener.unloadable_because)
     try:
@@ -113,6 +118,7 @@ def lives(pid: int) -> bool:
     return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
+@posix
 async def test_every_attempt_is_either_run_or_given_back_however_often_we_take_back(tmp_path: Path) -> None:
     chance = random.Random(7)
     async with slot_of(tmp_path) as (slot, listener):
@@ -135,6 +141,7 @@ async def test_every_attempt_is_either_run_or_given_back_however_often_we_take_b
             assert decode(end.result) == number
 
 
+@posix
 async def test_an_interrupt_never_hits_another_attempt_than_the_one_it_names(tmp_path: Path) -> None:
     chance = random.Random(8)
     async with slot_of(tmp_path) as (slot, listener):
@@ -157,6 +164,7 @@ async def test_an_interrupt_never_hits_another_attempt_than_the_one_it_names(tmp
         assert listener.death is None
 
 
+@posix
 async def test_a_running_attempt_is_known_with_its_start_and_cannot_be_taken_back(tmp_path: Path) -> None:
     async with slot_of(tmp_path) as (slot, listener):
         slot.send([item(1, SLEEPS, seconds=0.3), item(2, ECHO, n=2)])
@@ -170,6 +178,7 @@ async def test_a_running_attempt_is_known_with_its_start_and_cannot_be_taken_bac
         assert listener.ends.keys() == {1}
 
 
+@posix
 async def test_death_tells_what_had_started_and_what_had_not(tmp_path: Path) -> None:
     async with slot_of(tmp_path) as (slot, listener):
         slot.send([item(1, ECHO, n=1), item(2, EXITS, code=5), item(3, ECHO, n=3), item(4, ECHO, n=4)])
@@ -180,6 +189,7 @@ async def test_death_tells_what_had_started_and_what_had_not(tmp_path: Path) -> 
         assert "exit code 5" in listener.death.message
 
 
+@posix
 async def test_a_closed_slot_runs_what_it_was_sent_and_ends(tmp_path: Path) -> None:
     async with slot_of(tmp_path) as (slot, listener):
         slot.send([item(1, SLEEPS, seconds=0.2), item(2, ECHO, n=2)])
@@ -190,6 +200,7 @@ async def test_a_closed_slot_runs_what_it_was_sent_and_ends(tmp_path: Path) -> N
             slot.send([item(3, ECHO, n=3)])
 
 
+@posix
 async def test_kill_reaches_the_processes_that_a_function_started(tmp_path: Path) -> None:
     lab = LAB + (
         "\nimport subprocess\n@farcall.function\ndef starts(path: str):\n"
@@ -212,6 +223,7 @@ async def test_kill_reaches_the_processes_that_a_function_started(tmp_path: Path
         assert not lives(pid)
 
 
+@posix
 async def test_a_file_that_crashes_the_interpreter_while_loading_is_told_with_its_last_words(tmp_path: Path) -> None:
     file = tmp_path / "lab.py"
     file.write_text("import os\nos.write(2, b'no licence\\n')\nos._exit(9)\n")
@@ -224,9 +236,24 @@ async def test_a_file_that_crashes_the_interpreter_while_loading_is_told_with_it
     assert listener.death.last_words == "no licence\n"
 
 
+@posix
 def test_exits_are_explained_in_words() -> None:
     assert explain_exit(-signal.SIGSEGV, 0)[1] == (
         "The function's process was killed by SIGSEGV (a crash in native code)."
     )
     assert explain_exit(3, 0) == ("process_died", "The function's process ended by itself with exit code 3.")
     assert explain_exit(-signal.SIGKILL, -1)[0] == "out_of_memory"  # the kernel's count has grown since
+
+
+async def test_where_descriptors_cannot_be_inherited_a_slot_runs_one_attempt_after_another(tmp_path: Path) -> None:
+    async with slot_of(tmp_path, inherits=False) as (slot, listener):
+        assert not slot.prefetches
+        for seq in range(1, 20):
+            slot.send([item(seq, ECHO, n=seq)])
+            await listener.until(lambda: slot.outstanding == 0)
+        assert slot.take_back() == []
+        assert [decode(end.result) for end in listener.ends.values() if isinstance(end, Succeeded)] == [*range(1, 20)]
+        slot.send([item(20, EXITS, code=4)])
+        await listener.until(lambda: listener.death)
+        assert listener.death is not None
+        assert (listener.death.started, listener.death.unstarted) == ([20], [])

@@ -249,3 +249,30 @@ async def test_an_offer_that_overtakes_the_answer_to_publish_is_run_and_its_canc
         assert hub.finished[run.id, run.fence].state == AttemptState.SUCCEEDED
         assert hub.finished[cancelled.id, cancelled.fence].state == AttemptState.CANCELLED
         assert set(hub.finished_times.values()) == {1}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+async def test_a_worker_that_was_stopped_past_its_lease_kills_what_it_ran_when_it_wakes(tmp_path: Path) -> None:
+    hub = PeerHub()
+    hub.lease_seconds = 1.0
+    await hub.start()
+    file = tmp_path / "lab.py"
+    file.write_text(LAB)
+    process = start_worker(file, hub, tmp_path)
+    try:
+        await hub.until(lambda: hub.of(frames.Publish))
+        key = await hub.offer("sleeps", seconds=60.0)
+        await hub.until(lambda: key.id in hub.started())
+        pid = int(hub.printed(key)[0][1].split()[1])
+        process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(1.5)
+        assert lives(pid)
+        process.send_signal(signal.SIGCONT)
+        outcome = await hub.outcome(key)
+        assert outcome.state == AttemptState.LOST
+        assert not lives(pid)
+        assert decode((await hub.outcome(await hub.offer("add", a=1))).result) == 2
+    finally:
+        process.kill()
+        process.wait()
+        await hub.stop()

@@ -15,7 +15,7 @@ from farcall.wire import frames
 from farcall.wire.frames import AttemptKey, FinishedItem
 from farcall.worker import ServeOptions, machine
 from farcall.worker.attempts import Attempt, StreamBuffer
-from farcall.worker.lease import Lease
+from farcall.worker.lease import Lease, now
 from farcall.worker.outbox import Outbox
 from farcall.worker.reports import ATTEMPT_LIMIT_CHARACTERS, Reports
 
@@ -73,7 +73,7 @@ def test_the_lease_counts_from_the_sending_of_the_last_acknowledged_heartbeat() 
     lapsed = threading.Event()
     lease = Lease(lapsed.set)
     lease.start()
-    lease.granted(0.4, time.monotonic())
+    lease.granted(0.4, now())
     beat = lease.beat()
     time.sleep(0.2)
     lease.beat()  # never acknowledged
@@ -87,14 +87,14 @@ def test_a_lease_that_is_renewed_does_not_lapse_and_a_lapsed_one_can_be_granted_
     lapses: list[float] = []
     lease = Lease(lambda: lapses.append(time.monotonic()))
     lease.start()
-    lease.granted(0.3, time.monotonic())
+    lease.granted(0.3, now())
     for _ in range(6):
         lease.acknowledged(lease.beat())
         time.sleep(0.1)
     assert lapses == []
     time.sleep(0.4)
     assert len(lapses) == 1
-    lease.granted(0.1, time.monotonic())
+    lease.granted(0.1, now())
     time.sleep(0.3)
     assert len(lapses) == 2
     lease.stop()
