@@ -80,6 +80,7 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner()) -> Hub:
     from farcall.hub.logs import Logs
     from farcall.hub.records import Records
     from farcall.hub.recovery import recover
+    from farcall.hub.revocation import Revocation
     from farcall.hub.shares import Shares
     from farcall.hub.streams import Streams
     from farcall.hub.workers import Workers
@@ -141,7 +142,8 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner()) -> Hub:
         }
         channels = Channels(accounts, invocations, workers, dispatcher, streams, constants)
         catalog.on_changed(channels.catalog_changed)
-        accounts.on_access_changed(lambda account: dispatcher.later(invocations.access_changed(account)))
+        revocation = Revocation(dispatcher, store)
+        accounts.on_access_changed(lambda account: dispatcher.later(revocation.access_changed(account)))
         services = HubServices(
             accounts, Shares(store, accounts), catalog, invocations, records, logs, room, workers, dispatcher, channels
         )
@@ -225,7 +227,7 @@ async def _live(settings: HubSettings, owner: Owner, say: Say, opened: Callable[
     hub = await build_hub(settings, owner)
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    say(f"data in {Path(settings.data).resolve()}")
+    say(f"data in {_data_path(settings)}")
     if hub.first_token is not None:
         say(f"made the administrator {owner.handle}; the token is in {_token_path(settings)}")
     if hub.queued:
@@ -265,6 +267,10 @@ def _this_user() -> Owner:
         name = ""
     handle = re.sub(r"[^a-z0-9_]", "_", name).lstrip("_0123456789")[:30] or "admin"
     return Owner(handle, f"{handle}@localhost")
+
+
+def _data_path(settings: HubSettings) -> Path:
+    return Path(settings.data).resolve()
 
 
 def _token_path(settings: HubSettings) -> Path:

@@ -19,7 +19,8 @@ from farcall.gateway import problems
 from farcall.gateway.exchange import Exchange, Reply
 from farcall.gateway.operations import Answer, Operation
 from farcall.gateway.values import arguments_of_json, arguments_of_msgpack, blobs_named, result_for
-from farcall.hub.invocations import Target, Ticket
+from farcall.hub.admission import Target
+from farcall.hub.tickets import Ticket
 from farcall.wire import rest
 
 _COMMIT_PATIENCE_SECONDS = 5.0

@@ -1,89 +1,23 @@
-"""Taking invocations in: access, limits, arguments; then the dispatcher has them. Also attach, cancel, explain."""
+"""Taking invocations in: who may call what; then the dispatcher has them. Also attaching to them, and cancelling."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
 
-import msgspec
-from blake3 import blake3
-
-from farcall import payload
 from farcall.domain import access
 from farcall.domain import ids as identifiers
 from farcall.domain.errors import Failure, Refused
-from farcall.domain.interface import Interface
-from farcall.domain.model import ID_BYTES, CallOptions, NewInvocation, Settlement
+from farcall.domain.model import CallOptions, NewInvocation, Settlement
 from farcall.domain.states import InvocationState
 from farcall.hub import ports
+from farcall.hub.admission import Bounds, Call, Target, Terms
 from farcall.hub.catalog import Catalog
 from farcall.hub.dispatch import events
 from farcall.hub.dispatcher import Dispatcher
+from farcall.hub.tickets import Ticket
 from farcall.wire import frames
-
-_FUTURE_TOLERANCE_SECONDS = 86_400.0
-
-
-@dataclass(slots=True)
-class Target:
-    """A version as one subject may call it, resolved once and good for as long as both epochs hold."""
-
-    row: ports.VersionRow
-    interface: Interface
-    access_epoch: int
-    catalog_epoch: int
-
-
-@dataclass(slots=True)
-class Call:
-    """One item of a submission: an id made by the caller, and the canonical payload of the bound arguments."""
-
-    id: bytes
-    arguments: bytes
-
-
-class Ticket:
-    """A caller that waits for one invocation without a channel (REST). A `CallerLink`."""
-
-    def __init__(self, account: int, identifier: bytes) -> None:
-        loop = asyncio.get_running_loop()
-        self.account = account
-        self.id = identifier
-        self._accepted: asyncio.Future[None] = loop.create_future()
-        self._settled: asyncio.Future[Settlement] = loop.create_future()
-
-    def send(self, frame: Any) -> None:
-        if isinstance(frame, frames.Accepted | frames.Cancelling):
-            self._committed()
-        elif isinstance(frame, frames.Settled):
-            self._committed()
-            if not self._settled.done():
-                self._settled.set_result(next(item for item in frame.items if item.id == self.id))
-        elif isinstance(frame, frames.RefusedItems):
-            refusal = Refused.of(frame.items[0].failure)
-            for future in (self._accepted, self._settled):
-                if not future.done():
-                    future.set_exception(refusal)
-                    future.exception()  # it may have no reader
-
-    def _committed(self) -> None:
-        if not self._accepted.done():
-            self._accepted.set_result(None)
-
-    async def accepted(self) -> None:
-        """Returns once the invocation is committed; raises Refused."""
-        await asyncio.shield(self._accepted)
-
-    async def settled(self, timeout_seconds: float | None = None) -> Settlement | None:
-        """The outcome, or None if there is none in time; raises Refused."""
-        try:
-            return await asyncio.wait_for(asyncio.shield(self._settled), timeout_seconds)
-        except TimeoutError:
-            return None
 
 
 class Invocations:
@@ -103,10 +37,8 @@ class Invocations:
         self._store = store
         self._catalog = catalog
         self._ready_for = ready_for
-        self._inline_limit = inline_limit_bytes
-        self._resume_window = resume_window_seconds
+        self._bounds = Bounds(inline_limit_bytes, resume_window_seconds)
         self._targets: dict[tuple[int, str, bytes], Target] = {}
-        dispatcher.epoch_if_allowed = self._epoch_if_allowed
 
     # -- taking in -----------------------------------------------------------------------------------------------------
 
@@ -163,72 +95,25 @@ class Invocations:
         if not dispatcher.accepting:
             failure = Failure("hub_unavailable", "The hub cannot store anything now.", "Try again in a while.")
             return [(call.id, failure) for call in calls]
-        row = target.row
-        interface = target.interface
-        declared = row.options
-        now = time.time()
-        timeout = shorter(declared.timeout_seconds, options.timeout_seconds)
-        expires_at = None if options.expires_seconds is None else now + options.expires_seconds
-        queue = declared.queue if options.queue is None else options.queue
-        priority = max(-100, min(100, options.priority))
-        salt = _digest_salt(row, options)
+        terms = Terms(subject, target, options, self._bounds, time.time())
         accepted: list[NewInvocation] = []
         refused: list[tuple[bytes, Failure]] = []
-        unvetted: list[tuple[Call | frames.SubmitItem, list[str]]] = []
+        unvetted: list[tuple[Call | frames.SubmitItem, tuple[str, ...]]] = []
         status = dispatcher.core.status
         for call in calls:
-            identifier, arguments = call.id, call.arguments
-            if len(arguments) > self._inline_limit or len(identifier) != ID_BYTES:
-                refused.append((identifier, self._malformed(identifier, arguments)))
-                continue
-            try:
-                view = payload.plain(arguments)
-                if type(view) is not dict:
-                    raise payload.MalformedPayload("arguments are an object of values by name")
-                problems = interface.validate(view)
-            except payload.MalformedPayload as error:
-                refused.append((identifier, Failure("invalid_arguments", f"The arguments are malformed: {error}")))
-                continue
-            if problems:
-                refused.append((identifier, invalid_arguments(row.name, problems)))
-                continue
-            age = now - identifiers.created_seconds(identifier)
-            if not -_FUTURE_TOLERANCE_SECONDS < age < self._resume_window:
-                failure_of_age = self._wrong_age(subject, identifier, options)
-                if failure_of_age is not None:
-                    refused.append((identifier, failure_of_age))
-                    continue
-            elif options.key:
-                refused.append((identifier, Failure("invalid_request", "The id was not made from the key.")))
-                continue
-            references = payload.blob_digests(arguments)
-            if references and not vetted:
-                unvetted.append((call, [digest for digest, _ in references]))
-                continue
-            invocation = NewInvocation(
-                identifier,
-                row.version,
-                subject.key,
-                arguments,
-                blake3(salt + arguments).digest(16),
-                now,
-                priority,
-                timeout,
-                expires_at,
-                queue,
-                declared.tries,
-                subject.access_epoch,
-                tuple(digest for digest, _ in references) if references else (),
-                options.key,
-            )
-            if status(identifier) is not None:
-                self._repeated(invocation, link, refused)
-                continue
-            dispatcher.wait(identifier, link)
-            accepted.append(invocation)
+            admitted = terms.admit(call)
+            if isinstance(admitted, Failure):
+                refused.append((call.id, admitted))
+            elif admitted.blobs and not vetted:
+                unvetted.append((call, admitted.blobs))
+            elif status(admitted.id) is not None:
+                self._repeated(admitted, link, refused)
+            else:
+                dispatcher.wait(admitted.id, link)
+                accepted.append(admitted)
         if accepted:
-            eager = not (acknowledge or options.key or declared.never_twice)
-            dispatcher.feed(events.Submitted(row.version, accepted, eager, acknowledge))
+            eager = not (acknowledge or options.key or target.row.options.never_twice)
+            dispatcher.feed(events.Submitted(target.row.version, accepted, eager, acknowledge))
         if unvetted:
             dispatcher.later(self._vet(subject, target, options, unvetted, link, acknowledge))
         return refused
@@ -238,7 +123,7 @@ class Invocations:
         subject: access.Subject,
         target: Target,
         options: CallOptions,
-        calls: Sequence[tuple[Call | frames.SubmitItem, list[str]]],
+        calls: Sequence[tuple[Call | frames.SubmitItem, tuple[str, ...]]],
         link: ports.CallerLink,
         acknowledge: bool,
     ) -> None:
@@ -271,28 +156,6 @@ class Invocations:
             return
         self._dispatcher.wait(invocation.id, link)
         self._dispatcher.later(self._dispatcher.answer_known(invocation.id, invocation.caller))
-
-    def _malformed(self, identifier: bytes, arguments: bytes) -> Failure:
-        if len(identifier) != ID_BYTES:
-            return Failure("invalid_request", f"An invocation id has {ID_BYTES} bytes, not {len(identifier)}.")
-        return Failure(
-            "too_large",
-            f"The arguments take {len(arguments)} bytes; at most {self._inline_limit} travel in a frame.",
-            "Send large values as blobs.",
-        )
-
-    def _wrong_age(self, subject: access.Subject, identifier: bytes, options: CallOptions) -> Failure | None:
-        if identifiers.is_keyed(identifier):
-            if options.key and identifier == identifiers.keyed_id(subject.handle, options.key):
-                return None
-            return Failure("invalid_request", "The id was not made from the key.")
-        if identifiers.created_seconds(identifier) > time.time():
-            return Failure("invalid_request", "The id claims a time that lies in the future.", "Set the clock.")
-        return Failure(
-            "outcome_unknown",
-            "The invocation is older than the resume window; whether it ran is no longer known.",
-            "It was not run again. Look at its effects, then call anew.",
-        )
 
     # -- for REST ------------------------------------------------------------------------------------------------------
 
@@ -390,39 +253,6 @@ class Invocations:
         self._dispatcher.feed(events.CancelRequested([identifier]))
         return True
 
-    async def access_changed(self, account: int) -> None:
-        """What waits in the name of an account that may no longer call it is cancelled."""
-        owner = await self._store.account(key=account)
-        lost = []
-        for version in self._dispatcher.core.versions_of(account):
-            row = await self._store.version(key=version)
-            if owner is None or row is None or not await self._may_still(owner, row):
-                lost.append(version)
-        if lost:
-            self._dispatcher.feed(events.AccessChanged(account, lost))
-
-    async def _epoch_if_allowed(self, item: NewInvocation) -> int | None:
-        """The caller's access epoch, if the account may still make this call."""
-        account = await self._store.account(key=item.caller)
-        row = await self._store.version(key=item.version)
-        if account is None or row is None or not await self._may_still(account, row):
-            return None
-        return account.access_epoch
-
-    async def _may_still(self, account: ports.AccountRow, row: ports.VersionRow) -> bool:
-        if account.disabled:
-            return False
-        grants = tuple(
-            access.Grant(grant.path, access.GRANTABLE[grant.level])
-            for grant in await self._store.grants_to(account.key)
-            if grant.level in access.GRANTABLE
-        )
-        scopes = frozenset({"invoke"})
-        subject = access.Subject(
-            account.key, account.handle, account.admin, account.access_epoch, 0, scopes, grants=grants
-        )
-        return access.decide(subject, "invoke", row.name).allowed
-
     def live_state(self, identifier: bytes) -> InvocationState | None:
         """The state of what the core holds; None: the store knows."""
         state: InvocationState | None = self._dispatcher.core.status(identifier)
@@ -430,26 +260,3 @@ class Invocations:
 
     def progress(self, identifier: bytes) -> tuple[float, str] | None:
         return self._dispatcher.progress(identifier)
-
-
-def shorter(one: float | None, other: float | None) -> float | None:
-    """The shorter of two limits, None being no limit."""
-    if one is None or other is None:
-        return other if one is None else one
-    return min(one, other)
-
-
-def invalid_arguments(name: str, problems: Sequence[Any]) -> Failure:
-    """One failure that lists every bad argument with its path."""
-    pairs = [(problem.path, problem.message) for problem in problems]
-    first = f"{pairs[0][0]}: {pairs[0][1]}" if pairs[0][0] else pairs[0][1]
-    more = f" (and {len(pairs) - 1} more)" if len(pairs) > 1 else ""
-    return Failure("invalid_arguments", f"{name}: {first}{more}", f"See farcall show {name}.", problems=pairs)
-
-
-_encode_options = msgspec.msgpack.Encoder().encode
-
-
-def _digest_salt(row: ports.VersionRow, options: CallOptions) -> bytes:
-    """What the request digest covers beside the arguments."""
-    return row.digest + _encode_options(options)

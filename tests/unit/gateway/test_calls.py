@@ -14,7 +14,8 @@ from farcall.domain.errors import Refused
 from farcall.domain.model import CallOptions
 from farcall.domain.states import AttemptState
 from farcall.gateway.calls import preference
-from farcall.hub.invocations import Call, Ticket
+from farcall.hub.admission import Call
+from farcall.hub.tickets import Ticket
 from farcall.wire import frames
 
 from .conftest import NUMBER, Served, World
