@@ -182,7 +182,7 @@ class Channel:
             self._leave()
 
     def _failed(self) -> None:
-        log.error("a frame could not be handled", role=self._role, exc_info=True)
+        log.error("a frame could not be handled", role=self._role, exc_info=True)  # noqa: LOG014 called while it is handled
         self.close("internal", "The hub failed to handle a frame; its log has the detail.")
 
     # -- beginning and end ---------------------------------------------------------------------------------------------

@@ -148,9 +148,11 @@ class Records:
         """Why the invocation is where it is, as a timeline, oldest first; raises Refused (not_found)."""
         row = await self.get(subject, identifier)
         lines = [Line(row.created_at, "accepted", f"accepted from {row.caller_handle}")]
-        for note in await self._store.notes(identifier):
-            if note.what != "requeued":  # the dispatcher says the same in words
-                lines.append(Line(note.at, note.what, await self._workers.in_text(_sentence(note))))
+        lines += [
+            Line(note.at, note.what, await self._workers.in_text(_sentence(note)))
+            for note in await self._store.notes(identifier)
+            if note.what != "requeued"  # the dispatcher says the same in words
+        ]
         said = {(line.what, line.detail) for line in lines}
         for reason in self._reasons(identifier):
             detail = await self._workers.in_text(reason.detail)

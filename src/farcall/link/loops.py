@@ -7,7 +7,7 @@ import sys
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
-    """uvloop where it is installed, since it wakes up in half the time; on Windows the loop that watches plain sockets."""
+    """uvloop where it is installed, since it wakes up in half the time; on Windows the one for plain sockets."""
     if sys.platform == "win32":
         return asyncio.SelectorEventLoop()
     try:

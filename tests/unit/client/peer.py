@@ -236,7 +236,7 @@ class Peer:
                 if record.settlement is not None:
                     return
                 await asyncio.sleep(0.001)
-        while record.acknowledged < len(record.items) - 1:  # noqa: ASYNC110  # kept until the caller has them
+        while record.acknowledged < len(record.items) - 1:
             await asyncio.sleep(0.001)
         self._end(record, S.SUCCEEDED, payload.encode(len(record.items)))
         for socket in record.listeners:

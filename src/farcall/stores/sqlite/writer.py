@@ -137,8 +137,8 @@ class Writer:
     def write(self, command: Command, done: Done) -> bool:
         """Queue; never blocks for longer than it takes the writer to take its queue.
 
-        True: the command is lazy, and `wake` is to be called when it has lingered. Until then it does not cost the hub's
-        thread the interpreter's lock: waking this one for it would.
+        True: the command is lazy, and `wake` is to be called when it has lingered. Until then it does not cost the
+        hub's thread the interpreter's lock: waking this one for it would.
         """
         lazy = type(command) is Accept and command.lazy
         with self._changed:
