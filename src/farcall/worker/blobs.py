@@ -41,15 +41,17 @@ class Blobs:
         address: Address,
         token: str,
         ca_file: str | None,
-        root: Path,
+        cache: Path,
+        outgoing: Path,
         cache_limit_bytes: int,
         blob_limit_bytes: int,
     ) -> None:
         self._address = address
         self._token = token
         self._ca_file = ca_file
-        self._root = root
-        self._directory = root / secrets.token_hex(8)
+        self._root = cache
+        self._directory = cache / secrets.token_hex(8)
+        self._outgoing = outgoing  # on the file system of the slots' spools, so that a claim is a rename
         self._cache_limit_bytes = cache_limit_bytes
         self._blob_limit_bytes = blob_limit_bytes
         self._cached: OrderedDict[str, int] = OrderedDict()  # digest to bytes, least recently used first
@@ -130,15 +132,15 @@ class Blobs:
         match = _DIGEST.fullmatch(digest)
         if match is None:
             raise BlobError("the function's process named no digest")
-        self._make_directory()
-        claimed = self._directory / f"{match[1]}.{secrets.token_hex(4)}.out"
-        source = spool / match[1]
+        self._outgoing.mkdir(mode=0o700, exist_ok=True)
+        claimed = self._outgoing / f"{match[1]}.{secrets.token_hex(4)}"
         try:
-            if source.is_symlink() or not source.is_file():
-                raise BlobError("the function's process named a part that it has not written")
-            shutil.move(source, claimed)
-        except OSError as error:
-            raise BlobError(f"a part of it could not be read ({error.strerror})") from None
+            os.rename(spool / match[1], claimed)
+        except OSError:
+            raise BlobError("the function's process named a part that it has not written") from None
+        if claimed.is_symlink() or not claimed.is_file():
+            claimed.unlink()
+            raise BlobError("the function's process named a part that is no file")
         return claimed
 
     async def upload(self, file: Path, digest: str) -> None:

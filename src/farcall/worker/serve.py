@@ -102,6 +102,7 @@ class Worker:
             options.token,
             options.ca_file,
             cache,
+            directory / "outgoing",
             options.blob_cache_limit_bytes,
             options.blob_limit_bytes,
         )
