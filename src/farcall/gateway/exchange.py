@@ -19,6 +19,7 @@ from farcall.wire import rest
 
 JSON = "application/json"
 MSGPACK = "application/msgpack"
+_SWALLOWED_BYTES = 64 * 1024 * 1024
 _MSGPACK_NAMES = frozenset({MSGPACK, "application/x-msgpack", "application/vnd.msgpack"})
 
 Asked = TypeVar("Asked", bound=msgspec.Struct)
@@ -111,20 +112,29 @@ class Exchange:
         return b"".join([chunk async for chunk in self.chunks(self.options.body_limit_bytes)])
 
     async def chunks(self, limit_bytes: int) -> AsyncIterator[bytes]:
-        """The body as it comes; raises Refused (too_large) as soon as it is known to be."""
+        """The body as it comes; raises Refused (too_large).
+
+        A little more than allowed is read and thrown away: who is still sending would not hear the answer.
+        """
         too_large = Refused("too_large", f"The body is over {limit_bytes} bytes.", "Send large values as blobs.")
+        patience = limit_bytes + _SWALLOWED_BYTES
         declared = self.request.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > limit_bytes:
+        over = declared.isdigit() and int(declared) > limit_bytes
+        if over and int(declared) > patience:
             raise too_large
         taken = 0
         try:
             async for chunk in self.request.stream():
                 taken += len(chunk)
-                if taken > limit_bytes:
+                over = over or taken > limit_bytes
+                if taken > patience:
                     raise too_large
-                yield chunk
+                if not over:
+                    yield chunk
         except ClientDisconnect:
             raise Refused("invalid_request", "The connection broke before the body was complete.") from None
+        if over:
+            raise too_large
 
     async def asked(self, kind: type[Asked]) -> Asked:
         """The decoded body; raises Refused (invalid_request, too_large)."""
