@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import ssl
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+import trustme
 from websockets.asyncio.server import ServerConnection, serve
 
 from farcall.link import Address, Refused, Unreachable, dial
@@ -100,49 +99,49 @@ def test_this_machine_and_excluded_hosts_are_reached_directly(monkeypatch: pytes
     assert proxy_for(Address.parse("https://hub.test")) == "http://proxy.test:3128"
 
 
+class Certified(NamedTuple):
+    authority: Path
+    server: Path  # certificate and key of localhost
+
+
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for localhost and its key, in one file."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl is not installed, so no certificate can be made")
+def certified(tmp_path_factory: pytest.TempPathFactory) -> Certified:
+    """An authority that no system knows, and a certificate that it signed."""
     directory = tmp_path_factory.mktemp("tls")
-    key, made = directory / "key.pem", directory / "cert.pem"
-    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
-    names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    subprocess.run([*command, *names, "-keyout", str(key), "-out", str(made)], check=True, capture_output=True)
-    both = directory / "both.pem"
-    both.write_text(made.read_text() + key.read_text())
-    return both
+    files = Certified(directory / "authority.pem", directory / "server.pem")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(files.authority)
+    authority.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(files.server)
+    return files
 
 
-def _server_tls(certificate: Path) -> ssl.SSLContext:
+def _server_tls(certified: Certified) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    context.load_cert_chain(certified.server)
     return context
 
 
 async def test_a_line_through_tls_trusts_the_authority_it_is_told(
-    certificate: Path, monkeypatch: pytest.MonkeyPatch
+    certified: Certified, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with hub(ssl=_server_tls(certificate)) as port:
+    async with hub(ssl=_server_tls(certified)) as port:
         address = Address.parse(f"https://localhost:{port}")
-        line = await dial(address, "t", "client", BOOT, "test", ca_file=str(certificate))
+        line = await dial(address, "t", "client", BOOT, "test", ca_file=str(certified.authority))
         await line.close()
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        monkeypatch.setenv("SSL_CERT_FILE", str(certified.authority))
         line = await dial(address, "t", "client", BOOT, "test")
         await line.close()
 
 
-async def test_a_certificate_of_unknown_origin_is_refused_with_what_to_do(certificate: Path) -> None:
-    async with hub(ssl=_server_tls(certificate)) as port:
+async def test_a_certificate_of_unknown_origin_is_refused_with_what_to_do(certified: Certified) -> None:
+    async with hub(ssl=_server_tls(certified)) as port:
         with pytest.raises(Unreachable, match="No safe connection") as caught:
             await dial(Address.parse(f"https://localhost:{port}"), "t", "client", BOOT, "test")
     assert "SSL_CERT_FILE" in caught.value.failure.hint
 
 
-async def test_http_to_a_tls_port_gives_a_sentence(certificate: Path) -> None:
-    async with hub(ssl=_server_tls(certificate)) as port:
+async def test_http_to_a_tls_port_gives_a_sentence(certified: Certified) -> None:
+    async with hub(ssl=_server_tls(certified)) as port:
         with pytest.raises(Unreachable):
             await dial(Address.parse(f"http://localhost:{port}"), "t", "client", BOOT, "test")
     async with hub() as port:
