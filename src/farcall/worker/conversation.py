@@ -73,6 +73,7 @@ class Conversation:
             self.send(frames.Leaving(self.leaving))
         self._outbox.resend()
         self._reports.resume()
+        self._work.resend_streams()
         self._heartbeat_seconds = welcome.heartbeat_seconds
         self._beat()
 

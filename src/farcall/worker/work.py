@@ -157,6 +157,11 @@ class Work:
         if not attempt.stream.items and attempt.delivering:
             self._delivery.release(attempt)
 
+    def resend_streams(self) -> None:
+        """A new line is open: what went out meanwhile is lost, and who waits for it may not ask again."""
+        for attempt in self.attempts.values():
+            self._reports.again(attempt)
+
     def _withdraw(self, keys: Iterable[frames.AttemptKey]) -> list[Attempt]:
         """Those of these that had not started; they are nowhere now but in `attempts`."""
         found = [self.attempts.get((key.id, key.fence)) for key in keys]

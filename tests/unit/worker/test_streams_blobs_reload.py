@@ -124,6 +124,19 @@ async def test_an_acknowledgement_that_does_not_advance_has_the_rest_sent_again(
         assert items_of(hub, key) == {2: 2, 3: 3}
 
 
+async def test_items_that_nobody_took_are_sent_again_on_a_new_line(tmp_path: Path) -> None:
+    async with serving(tmp_path, LAB, stream_window=4) as served:
+        hub = served.hub
+        key = await hub.offer("counts", n=10)
+        await hub.until(lambda: len(items_of(hub, key)) == 4)
+        await hub.say(frames.StreamTaken(key.id, key.fence, 1))
+        await hub.until(lambda: len(items_of(hub, key)) == 6)
+        hub.frames.clear()
+        await hub.cut()
+        await hub.until(lambda: len(items_of(hub, key)) == 4)
+        assert items_of(hub, key) == {number: number for number in range(2, 6)}
+
+
 async def test_a_generator_that_waits_for_its_caller_can_be_cancelled(tmp_path: Path) -> None:
     async with serving(tmp_path, LAB, stream_window=2) as served:
         hub = served.hub
