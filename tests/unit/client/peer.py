@@ -335,7 +335,8 @@ class Peer:
     # -- life ----------------------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def running(self) -> Iterator[Peer]:
+    def running(self, *, wait: bool = False) -> Iterator[Peer]:
+        """`wait` until the port is free again at the end."""
         rest = Route("/v1/{path:path}", self.rest, methods=["GET", "POST", "PUT", "DELETE"])
         app = Starlette(routes=[WebSocketRoute("/v1/connect/client", self.channel), rest])
         config = uvicorn.Config(app, port=self.port, log_level="warning", ws="websockets-sansio", lifespan="off")
@@ -349,7 +350,8 @@ class Peer:
             yield self
         finally:
             server.should_exit = server.force_exit = True
-            thread.join(5)
+            if wait:
+                thread.join(5)
 
 
 class _Socket:

@@ -63,7 +63,7 @@ def test_only_what_the_hub_does_not_know_is_sent_again_under_the_same_id(peer: P
 def test_calls_survive_a_hub_that_is_started_again() -> None:
     peer = Peer()
     peer.serve("alice/double", lambda x: 2 * x, {"x": {}})
-    with peer.running():
+    with peer.running(wait=True):
         client = Client(peer.url, TOKEN)
         double = client.get("alice/double")
         peer.hold = True
