@@ -167,6 +167,10 @@ class Workers:
         return True
 
     def _given_up(self, boot: str, state: str) -> None:
+        link = self._dispatcher.worker_link(boot)
+        if link is not None:  # silent until now; whatever it says next, it has to begin anew
+            self._dispatcher.detach_worker(link)
+            link.close("worker_lost", "The hub had given this worker up, since it was silent for too long.")
         presence = self._present.pop(boot, None)
         if presence is not None:
             self._index()
