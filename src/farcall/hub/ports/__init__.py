@@ -1,0 +1,113 @@
+"""What the hub needs from outside. Adapters live in `stores` and `gateway`; fakes and contract suites in `testing`.
+
+A store takes whole commands; no transaction crosses the port. Each command has an outcome per item, in order.
+Belongs here: contracts, and the values that cross them. Not here: anything that does something.
+"""
+
+from farcall.hub.ports.commands import (
+    BeginEpoch,
+    CollectBlobs,
+    Command,
+    CreateAccount,
+    CreateToken,
+    DeleteGrant,
+    EndPresence,
+    Expunge,
+    PinBlob,
+    PublishVersions,
+    PutGrant,
+    PutPresence,
+    RevokeToken,
+    SetDisabled,
+    VersionSpec,
+)
+from farcall.hub.ports.files import (
+    BlobMismatch,
+    Blobs,
+    LogFiles,
+    LogLine,
+)
+from farcall.hub.ports.invocations import (
+    Accept,
+    AddNotes,
+    Claim,
+    Complete,
+    FlagCancel,
+    Lane,
+    Lease,
+    LeaseItem,
+    Note,
+    Outcome,
+    Queued,
+    Requeue,
+    RequeueItem,
+)
+from farcall.hub.ports.links import (
+    Bus,
+    CallerLink,
+    WorkerLink,
+)
+from farcall.hub.ports.rows import (
+    AccountRow,
+    GrantRow,
+    InvocationFilter,
+    InvocationRow,
+    Page,
+    PresenceRow,
+    TokenRow,
+    VersionRow,
+)
+from farcall.hub.ports.store import (
+    Store,
+    StoreFailed,
+    StoreUnusable,
+)
+
+__all__ = [
+    "Accept",
+    "AccountRow",
+    "AddNotes",
+    "BeginEpoch",
+    "BlobMismatch",
+    "Blobs",
+    "Bus",
+    "CallerLink",
+    "Claim",
+    "CollectBlobs",
+    "Command",
+    "Complete",
+    "CreateAccount",
+    "CreateToken",
+    "DeleteGrant",
+    "EndPresence",
+    "Expunge",
+    "FlagCancel",
+    "GrantRow",
+    "InvocationFilter",
+    "InvocationRow",
+    "Lane",
+    "Lease",
+    "LeaseItem",
+    "LogFiles",
+    "LogLine",
+    "Note",
+    "Outcome",
+    "Page",
+    "PinBlob",
+    "PresenceRow",
+    "PublishVersions",
+    "PutGrant",
+    "PutPresence",
+    "Queued",
+    "Requeue",
+    "RequeueItem",
+    "RevokeToken",
+    "SetDisabled",
+    "Store",
+    "StoreFailed",
+    "StoreUnusable",
+    "TokenRow",
+    "VersionRow",
+    "VersionSpec",
+    "WorkerLink",
+]

@@ -1,0 +1,173 @@
+"""Commands of everyday: epochs, accounts, tokens, grants, versions, presence, blobs, retention."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from farcall.domain.model import FunctionOptions
+from farcall.hub.ports.invocations import Accept, AddNotes, Claim, Complete, FlagCancel, Lease, Requeue
+
+
+@dataclass(slots=True)
+class BeginEpoch:
+    """Raise and return the hub's epoch; committed before any offer. Outcome: the new epoch (int)."""
+
+    hub: str
+    at: float
+
+
+@dataclass(slots=True)
+class CreateAccount:
+    """Outcome: the account's key (int) or CONFLICT (handle or e-mail taken)."""
+
+    handle: str
+    email: str
+    admin: bool
+    at: float
+
+
+@dataclass(slots=True)
+class SetDisabled:
+    """Bumps the account's access epoch. OK · MISSING."""
+
+    account: int
+    disabled: bool
+    at: float
+
+
+@dataclass(slots=True)
+class CreateToken:
+    """`digest` is blake3 of the token (32 bytes); the token itself is never stored. Outcome: key (int), or MISSING
+    (no such account), or CONFLICT (the digest is taken)."""
+
+    account: int
+    digest: bytes
+    label: str
+    scopes: tuple[str, ...]
+    only: str
+    at: float
+    expires_at: float | None
+
+
+@dataclass(slots=True)
+class RevokeToken:
+    """OK · MISSING."""
+
+    account: int
+    token: int
+    at: float
+
+
+@dataclass(slots=True)
+class PutGrant:
+    """Grant `level` (view, invoke, manage) on a function or namespace. Bumps the grantee's epoch. Outcome: key (int),
+    or MISSING (no such grantee). A second grant on the path replaces the level and keeps the key."""
+
+    path: str
+    grantee: int
+    level: str
+    by: int
+    at: float
+
+
+@dataclass(slots=True)
+class DeleteGrant:
+    """Bumps the grantee's epoch. OK · MISSING."""
+
+    path: str
+    grantee: int
+    at: float
+
+
+@dataclass(slots=True)
+class VersionSpec:
+    name: str  # full
+    document: dict[str, Any]
+    interface: bytes  # digest, 16 bytes
+    implementation: bytes  # 16 bytes
+    digest: bytes  # 16 bytes: of interface, implementation and options
+    options: FunctionOptions
+
+
+@dataclass(slots=True)
+class PublishVersions:
+    """Make functions and versions that are new, find those that are known. Outcome per item: VersionRow, or CONFLICT
+    (the name is that of a namespace, or lies below a function)."""
+
+    account: int
+    items: Sequence[VersionSpec]
+    at: float
+
+
+@dataclass(slots=True)
+class PutPresence:
+    """A worker is here (or has changed what it serves). Presence is durable; `hub` says whose socket it holds."""
+
+    boot: str
+    account: int
+    name: str
+    hub: str
+    slots: int
+    resources: dict[str, Any]
+    versions: Sequence[int]
+    state: str
+    at: float
+
+
+@dataclass(slots=True)
+class EndPresence:
+    boot: str
+    state: str  # away | gone | lost
+    at: float
+
+
+@dataclass(slots=True)
+class PinBlob:
+    """An account has uploaded these bytes in full. Outcome: OK."""
+
+    digest: str
+    size: int
+    account: int
+    expires_at: float
+
+
+@dataclass(slots=True)
+class CollectBlobs:
+    """Outcome: digests that had neither reference nor live pin; their rows are deleted in this transaction."""
+
+    now: float
+    limit: int
+
+
+@dataclass(slots=True)
+class Expunge:
+    """Retention: drop arguments and results of what finished before `before`. Outcome: how many (int)."""
+
+    before: float
+    limit: int
+
+
+Command = (
+    Accept
+    | Lease
+    | Complete
+    | Requeue
+    | FlagCancel
+    | Claim
+    | AddNotes
+    | BeginEpoch
+    | CreateAccount
+    | SetDisabled
+    | CreateToken
+    | RevokeToken
+    | PutGrant
+    | DeleteGrant
+    | PublishVersions
+    | PutPresence
+    | EndPresence
+    | PinBlob
+    | CollectBlobs
+    | Expunge
+)

@@ -1,0 +1,130 @@
+"""What is read from a store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from farcall.domain.errors import Failure
+from farcall.domain.model import FunctionOptions
+from farcall.domain.states import InvocationState
+
+
+@dataclass(slots=True, frozen=True)
+class AccountRow:
+    key: int
+    handle: str
+    email: str
+    admin: bool
+    disabled: bool
+    access_epoch: int
+    created_at: float
+
+
+@dataclass(slots=True, frozen=True)
+class TokenRow:
+    key: int
+    account: int
+    label: str
+    scopes: tuple[str, ...]
+    only: str
+    created_at: float
+    expires_at: float | None
+    revoked_at: float | None
+
+
+@dataclass(slots=True, frozen=True)
+class GrantRow:
+    key: int
+    path: str
+    grantee: int
+    grantee_handle: str
+    level: str
+    by: int
+    created_at: float
+
+
+@dataclass(slots=True, frozen=True)
+class VersionRow:
+    """A version with its function. `function` and `version` are keys; `number` counts from 1 in its function."""
+
+    version: int
+    function: int
+    name: str
+    owner: int
+    owner_handle: str
+    number: int
+    digest: bytes
+    interface: bytes
+    implementation: bytes
+    document: dict[str, Any]
+    options: FunctionOptions
+    created_at: float
+    newest: bool
+
+
+@dataclass(slots=True, frozen=True)
+class PresenceRow:
+    boot: str
+    account: int
+    account_handle: str
+    name: str
+    hub: str
+    slots: int
+    resources: dict[str, Any]
+    versions: tuple[int, ...]
+    state: str
+    connected_at: float
+    seen_at: float
+
+
+@dataclass(slots=True, frozen=True)
+class InvocationRow:
+    """The record of an invocation. `arguments` and `result` are payloads, empty once they were expunged.
+
+    `state` is RUNNING only with a recorded lease; what else runs is QUEUED here, since only the core knows.
+    """
+
+    id: bytes
+    function: str
+    version: int
+    number: int
+    caller: int
+    caller_handle: str
+    owner: int
+    state: InvocationState
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+    run_seconds: float
+    attempt: int
+    tries_left: int
+    worker: str
+    priority: int
+    cancel_requested_at: float | None
+    arguments: bytes
+    result: bytes
+    failure: Failure | None
+    options_timeout_seconds: float | None
+    expires_at: float | None
+
+
+@dataclass(slots=True, frozen=True)
+class Page:
+    """`next` is the cursor of the following page, or None at the end."""
+
+    items: list[Any]
+    next: str | None
+
+
+@dataclass(slots=True, frozen=True)
+class InvocationFilter:
+    """`caller` and `owner` narrow to an account; `functions` to names and everything below them."""
+
+    caller: int | None = None
+    owner: int | None = None
+    function: str | None = None
+    state: InvocationState | None = None
+    since: float | None = None
+    limit: int = 50
+    cursor: str | None = None

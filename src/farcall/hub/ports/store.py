@@ -1,0 +1,100 @@
+"""The store: whole commands in, outcomes out, and questions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from farcall.domain.model import Settlement
+from farcall.hub.ports.commands import Command
+from farcall.hub.ports.invocations import Lane, Note, Queued
+from farcall.hub.ports.rows import (
+    AccountRow,
+    GrantRow,
+    InvocationFilter,
+    InvocationRow,
+    Page,
+    PresenceRow,
+    TokenRow,
+    VersionRow,
+)
+
+
+class StoreFailed(Exception):
+    """The transaction was rolled back (full disk, I/O error): nothing of it happened. Intake stops until a probe
+    works."""
+
+
+class Store(Protocol):
+    """The hub's memory; the only truth.
+
+    `write` returns at once. Commands are committed in the order in which they were written, many in one transaction,
+    by a single writer; `done` is called in the thread of `post` with the outcomes (a list, one per item, or the single
+    outcome that the command names), or with StoreFailed. It may be called before later commands are committed, never
+    before its own is durable. A bad item never spoils its neighbours.
+
+    Reads see everything that was answered. All methods may be called from the hub's thread only.
+    """
+
+    def open(self, post: Callable[[Callable[[], None]], object]) -> None:
+        """Lock, migrate, start the writer. `post` runs a callable in the hub's thread. Raises StoreUnusable."""
+
+    async def close(self) -> None:
+        """Drain the queue, then close."""
+
+    def write(self, command: Command, done: Callable[[Any], None] | None = None) -> None: ...
+
+    async def do(self, command: Command) -> Any:
+        """`write`, awaited: the outcome, or raises StoreFailed."""
+
+    async def lanes(self) -> list[tuple[Lane, int]]:
+        """Every lane with queued invocations, and how many."""
+
+    async def leased(self) -> list[Queued]:
+        """Queued invocations with a recorded lease that has no outcome yet."""
+
+    async def queued(self, ids: Sequence[bytes]) -> list[Queued]:
+        """Those of these ids that are known and not final."""
+
+    async def settlements(self, ids: Sequence[bytes], caller: int) -> tuple[list[Settlement], list[bytes], list[bytes]]:
+        """(ended, going on, unknown) of these ids, as far as they are the caller's."""
+
+    async def invocation(self, identifier: bytes) -> InvocationRow | None: ...
+
+    async def invocations(self, query: InvocationFilter) -> Page: ...
+
+    async def notes(self, identifier: bytes) -> list[Note]: ...
+
+    async def account(self, *, key: int | None = None, handle: str | None = None) -> AccountRow | None: ...
+
+    async def accounts(self) -> list[AccountRow]: ...
+
+    async def token(self, digest: bytes) -> tuple[TokenRow, AccountRow] | None: ...
+
+    async def tokens(self, account: int) -> list[TokenRow]: ...
+
+    async def grants_to(self, account: int) -> list[GrantRow]: ...
+
+    async def grants_below(self, path: str) -> list[GrantRow]:
+        """Grants on this path and everything below it."""
+
+    async def version(
+        self, *, key: int | None = None, name: str | None = None, number: int | None = None
+    ) -> VersionRow | None:
+        """By key, or by name and number (None: the newest)."""
+
+    async def versions(self, name: str) -> list[VersionRow]: ...
+
+    async def functions(
+        self, roots: Sequence[str], text: str = "", below: str = "", limit: int = 50, cursor: str | None = None
+    ) -> Page:
+        """Newest versions of functions at or below any of `roots` ("" is everything), as Page of VersionRow."""
+
+    async def presences(self, version: int | None = None, include_gone: bool = False) -> list[PresenceRow]: ...
+
+    async def blob_readable(self, digest: str, account: int) -> bool:
+        """By a live pin of the account, or a reference from an invocation whose caller or owner it is."""
+
+
+class StoreUnusable(Exception):
+    """The store cannot be opened (locked by another hub, not writable, too new); the message says what to do."""
