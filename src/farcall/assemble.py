@@ -151,6 +151,8 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner()) -> Hub:
         if made is not None:
             _write_secret(data / "admin-token", made.token)
         queued = await recover(dispatcher, store, identity, settings.resume_grace_seconds)
+        for caller in {lane.caller for lane, _ in await store.lanes()}:  # what was withdrawn shortly before the stop
+            await revocation.access_changed(caller)
         housekeeping = asyncio.ensure_future(
             keep_house(
                 store,
