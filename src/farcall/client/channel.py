@@ -115,7 +115,7 @@ class Channel:
             self._resolving[self._seq] = (name, answer)
             self._link.send(frames.Resolve(self._seq, name))
 
-        answer.add_done_callback(lambda _: None)
+        self.may_block()
         self._post((ask, answer))
         return answer.result()
 
@@ -130,6 +130,7 @@ class Channel:
 
     def wait_until(self, holds: Callable[[], bool], timeout: float | None = None) -> None:
         """Wait for what an answer of the hub makes true, or for the end of the channel."""
+        self.may_block()
         with self._changed:
             self._watchers += 1
             try:
@@ -137,11 +138,19 @@ class Channel:
             finally:
                 self._watchers -= 1
 
+    def may_block(self) -> None:
+        """Raises RuntimeError in the channel's own thread: what is waited for there would never come."""
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("a callback of an invocation must not wait for the hub; hand the work to another thread")
+
     def close(self, timeout: float = _EXIT_SECONDS) -> None:
         """Let submissions get through, say goodbye, end. What is under way goes on at the hub."""
         if os.getpid() != self._pid or self._loop is None or self.error is not None:
             return
         self.wait_until(lambda: not self._outbox and not self._ledger.unaccepted(), timeout)
+        lost = self._ledger.unaccepted()
+        if lost:
+            notice.say(f"farcall: the hub has not accepted {lost} of the submitted invocations; they may not run.")
         try:
             self._loop.call_soon_threadsafe(self._link.close)
         except RuntimeError:
@@ -221,7 +230,11 @@ class Channel:
         call would make caller and loop hand the interpreter's lock to and fro.
         """
         while True:
-            count = self._take_outbox()
+            try:
+                count = self._take_outbox()
+            except BaseException:
+                self._awake = False  # or nobody would ever wake it again
+                raise
             self._link.flush()
             if self._watchers:
                 self._notify()

@@ -166,7 +166,7 @@ class Invocation(LeanFuture):
         return self._outcome == InvocationState.CANCELLED
 
     def _wait(self, timeout: float | None) -> None:
-        self._home()
+        self._home().may_block()
         if timeout is None and notice.wanted():
             try:
                 super().exception(notice.AFTER_SECONDS)

@@ -44,12 +44,10 @@ class Ledger:
     def __bool__(self) -> bool:
         return bool(self._pending or self._unsent)
 
-    def unaccepted(self) -> bool:
-        """Whether somebody was promised an id that the hub has not committed yet. From any thread."""
-        return any(
-            invocation._route.acknowledge and not invocation._accepted
-            for invocation in [*self._pending.values(), *self._unsent]
-        )
+    def unaccepted(self) -> int:
+        """How many were submitted to go on without us, and are not committed yet. From any thread."""
+        held = [*self._pending.values(), *self._unsent]
+        return sum(invocation._route.acknowledge and not invocation._accepted for invocation in held)
 
     def _first(self, invocation: Invocation) -> bool:
         """Whether it is the only handle of its invocation; another one waits with the first."""

@@ -118,6 +118,28 @@ def test_futures_work_with_the_standard_library(client: Client) -> None:
     assert heard.wait(5)
 
 
+def test_a_callback_that_would_wait_for_ever_is_told_so(peer: Peer, client: Client) -> None:
+    add = client.get("alice/physics/add")
+    told: list[str] = []
+    heard = threading.Event()
+
+    def callback(_: Any) -> None:
+        try:
+            add(1.0)
+        except RuntimeError as error:
+            told.append(str(error))
+        heard.set()
+
+    peer.hold = True
+    inv = add.submit(1.0)
+    inv.add_done_callback(callback)
+    peer.release()
+    assert heard.wait(5)
+    assert told
+    assert "another thread" in told[0]
+    assert add(1.0) == 2.0
+
+
 def test_an_invocation_is_found_again_by_its_id(peer: Peer, client: Client) -> None:
     peer.hold = True
     inv = client.get("alice/physics/add").submit(1.0)

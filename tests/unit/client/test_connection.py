@@ -164,6 +164,17 @@ def test_a_submitted_invocation_survives_its_caller(peer: Peer) -> None:
     assert len(peer.records) == 500
 
 
+def test_submissions_that_do_not_get_through_are_said_at_the_end(
+    peer: Peer, client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add = client.get("alice/physics/add")
+    peer.swallow_submits = 10
+    for _ in range(3):
+        add.submit(1.0)
+    client._channel_now().close(timeout=0.2)
+    assert "has not accepted 3 of the submitted" in capsys.readouterr().err
+
+
 def test_interrupting_a_blocking_call_cancels_it(peer: Peer) -> None:
     peer.hold = True
     script = run_script(peer, "import farcall\nfarcall.get('alice/physics/add')(1.0)")
