@@ -1,7 +1,7 @@
 """The shell around the dispatch core: feeds it events, carries its effects out.
 
-One dispatcher per hub, in the hub's thread. It holds who waits for which invocation; everything it holds may be lost
-with the process, and nothing accepted is: the store has it.
+One dispatcher per hub, in the hub's thread. Everything it holds may be lost with the process, and nothing accepted is:
+the store has it.
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ import structlog
 
 from farcall.domain import ids as identifiers
 from farcall.domain.errors import Failure
-from farcall.domain.model import NewInvocation, Settlement
+from farcall.domain.model import NewInvocation
 from farcall.domain.states import InvocationState
 from farcall.hub import ports
+from farcall.hub.alarm import Alarm
 from farcall.hub.dispatch import effects, events
 from farcall.hub.dispatch.core import Core
 from farcall.hub.dispatch.records import Reason
+from farcall.hub.waiting import Waiting
 from farcall.wire import frames
 
 log = structlog.get_logger("farcall.hub.dispatcher")
 
 _PROBE_SECONDS = 1.0
-_TIMER_STEP_SECONDS = 0.001
 
 
 def now() -> events.Now:
@@ -43,12 +44,10 @@ class Dispatcher:
         self._store = store
         self._workers: dict[str, ports.WorkerLink] = {}
         self._names: dict[int, str] = {}  # caller's key to handle, for offers
-        self._waiting: dict[bytes, ports.CallerLink | list[ports.CallerLink]] = {}
-        self._progress: dict[bytes, tuple[float, str]] = {}
+        self.callers = Waiting()
         self._inbox: deque[events.Event] = deque()
         self._busy = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
+        self._alarm = Alarm(lambda: self.feed(events.Tick()))
         self._failed = False  # the store refuses commits; intake is closed
         self._probe: asyncio.TimerHandle | None = None
         self.on_worker_gone: Callable[[str, str], None] = lambda _boot, _state: None
@@ -64,12 +63,12 @@ class Dispatcher:
             effects.Recall: self._recall,
             effects.CancelAttempts: self._cancel_attempts,
             effects.Acknowledge: self._acknowledge,
-            effects.Accepted: self._accepted,
-            effects.Answer: self._answer,
-            effects.Refuse: self._refuse,
+            effects.Accepted: lambda effect: self.callers.accepted(effect.ids),
+            effects.Answer: lambda effect: self.callers.settled(effect.items),
+            effects.Refuse: lambda effect: self.callers.refused(effect.ids, effect.failure),
             effects.Remember: self._remember,
-            effects.WorkerGone: self._worker_gone,
-            effects.WakeAt: self._wake_at,
+            effects.WorkerGone: lambda effect: self.on_worker_gone(effect.worker, effect.state),
+            effects.WakeAt: lambda effect: self._alarm.set(effect.mono),
         }
         self.settled_count = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -115,35 +114,10 @@ class Dispatcher:
         """Offers tell the function who calls."""
         self._names[caller] = handle
 
-    def wait(self, identifier: bytes, link: ports.CallerLink) -> None:
-        """`link` wants to hear of this invocation."""
-        held = self._waiting.get(identifier)
-        if held is None:
-            self._waiting[identifier] = link
-        elif isinstance(held, list):
-            if link not in held:
-                held.append(link)
-        elif held is not link:
-            self._waiting[identifier] = [held, link]
-
     def forget_caller(self, link: ports.CallerLink) -> None:
         """The caller's channel is gone: nobody is told any more. Its invocations go on."""
-        for identifier, held in list(self._waiting.items()):
-            if held is link:
-                del self._waiting[identifier]
-            elif isinstance(held, list) and link in held:
-                held.remove(link)
+        self.callers.forget(link)
         self.feed(events.CallerGone(link.account))
-
-    def waiters(self, identifier: bytes) -> Sequence[ports.CallerLink]:
-        held = self._waiting.get(identifier)
-        if held is None:
-            return ()
-        return held if isinstance(held, list) else (held,)
-
-    def _tell(self, identifier: bytes, frame: frames.Frame) -> None:
-        for link in self.waiters(identifier):
-            link.send(frame)
 
     # -- commits -------------------------------------------------------------------------------------------------------
 
@@ -178,7 +152,7 @@ class Dispatcher:
                 self.later(self._look_again(item, acknowledge))
             else:
                 what = f"the key {item.key!r}" if item.key else f"the id {identifiers.to_text(item.id)}"
-                self._refuse_ids(
+                self.callers.refused(
                     [item.id],
                     Failure("conflict", f"Another request has {what}.", "Use a new one, or repeat the same request."),
                 )
@@ -187,7 +161,7 @@ class Dispatcher:
         """The caller's access has changed since it was checked, perhaps in something else, perhaps for the better."""
         epoch = await self.epoch_if_allowed(item)
         if epoch is None:
-            self._refuse_ids([item.id], Failure("permission_denied", "Your permission was withdrawn meanwhile."))
+            self.callers.refused([item.id], Failure("permission_denied", "Your permission was withdrawn meanwhile."))
             return
         item.access_epoch = epoch
         self.feed(events.Submitted(item.version, [item], False, acknowledge))
@@ -196,11 +170,13 @@ class Dispatcher:
         """A request that was accepted before: answer with what became of it."""
         ended, going_on, unknown = await self._store.settlements([identifier], caller)
         if going_on:
-            self._tell(identifier, frames.Accepted([identifier]))
+            self.callers.tell(identifier, frames.Accepted([identifier]))
         if ended:
-            self._answer(effects.Answer(ended))
+            self.callers.settled(ended)
         if unknown:
-            self._refuse_ids(unknown, Failure("conflict", "Another account's request has this id.", "Use a new id."))
+            self.callers.refused(
+                unknown, Failure("conflict", "Another account's request has this id.", "Use a new id.")
+            )
 
     def later(self, work: Coroutine[Any, Any, None]) -> None:
         """Run this beside the loop's other work, and keep hold of it."""
@@ -275,7 +251,7 @@ class Dispatcher:
                 good = outcome is ports.Outcome.OK or outcome is ports.Outcome.DUPLICATE
                 (flagged if good else stale).append(identifier)
             for identifier in flagged:
-                self._tell(identifier, frames.Cancelling([identifier]))
+                self.callers.tell(identifier, frames.Cancelling([identifier]))
             if flagged:
                 self.feed(events.CancelCommitted(flagged))
             if stale:
@@ -299,7 +275,7 @@ class Dispatcher:
         self._failed = True
         self.feed(events.CommitFailed(accepts, leases, completes, requeues, cancels, claims))
         if accepts:
-            self._refuse_ids(
+            self.callers.refused(
                 accepts,
                 Failure("hub_unavailable", f"The hub cannot store anything now: {failure}", "Try again in a while."),
             )
@@ -375,44 +351,7 @@ class Dispatcher:
                 )
             )
 
-    def _worker_gone(self, effect: effects.WorkerGone) -> None:
-        self.on_worker_gone(effect.worker, effect.state)
-
-    # -- to callers ----------------------------------------------------------------------------------------------------
-
-    def _accepted(self, effect: effects.Accepted) -> None:
-        by_link: dict[ports.CallerLink, list[bytes]] = {}
-        for identifier in effect.ids:
-            for link in self.waiters(identifier):
-                by_link.setdefault(link, []).append(identifier)
-        for link, ids in by_link.items():
-            link.send(frames.Accepted(ids))
-
-    def _answer(self, effect: effects.Answer) -> None:
-        waiting = self._waiting
-        by_link: dict[ports.CallerLink, list[Settlement]] = {}
-        for item in effect.items:
-            held = waiting.pop(item.id, None)
-            if self._progress:
-                self._progress.pop(item.id, None)
-            if held is None:
-                continue
-            for link in held if isinstance(held, list) else (held,):
-                group = by_link.get(link)
-                if group is None:
-                    by_link[link] = [item]
-                else:
-                    group.append(item)
-        for link, settlements in by_link.items():
-            link.send(frames.Settled(settlements))
-
-    def _refuse(self, effect: effects.Refuse) -> None:
-        self._refuse_ids(effect.ids, effect.failure)
-
-    def _refuse_ids(self, ids: Sequence[bytes], failure: Failure) -> None:
-        for identifier in ids:
-            self._tell(identifier, frames.RefusedItems([frames.RefusedItem(identifier, failure)]))
-            self._waiting.pop(identifier, None)
+    # -- what is remembered, and what is passed on ---------------------------------------------------------------------
 
     def _remember(self, effect: effects.Remember) -> None:
         at = time.time()
@@ -422,50 +361,22 @@ class Dispatcher:
             )
         )
 
-    # -- progress and streams: passed on, never stored -----------------------------------------------------------------
-
     def report_progress(self, items: Sequence[frames.ProgressItem]) -> None:
         """Pass progress of current attempts on to whoever waits."""
         for item in items:
             if self.core.status(item.id) is InvocationState.RUNNING:
-                self._progress[item.id] = (item.fraction, item.stage)
-                self._tell(item.id, frames.Progress([item]))
-
-    def progress(self, identifier: bytes) -> tuple[float, str] | None:
-        """The latest report of a running invocation: (fraction, stage)."""
-        return self._progress.get(identifier)
+                self.callers.progressed(item)
 
     def explain(self, identifier: bytes) -> list[Reason]:
         """Why it is where it is, as far as the core holds it."""
         return self.core.explain(identifier, now())
 
-    # -- time ----------------------------------------------------------------------------------------------------------
-
-    def _wake_at(self, effect: effects.WakeAt) -> None:
-        if self._timer is not None:
-            if self._timer_at <= effect.mono:
-                return
-            self._timer.cancel()
-        self._timer_at = effect.mono
-        self._arm()
-
-    def _arm(self) -> None:
-        delay = max(0.0, self._timer_at - time.monotonic())
-        self._timer = asyncio.get_running_loop().call_later(delay + _TIMER_STEP_SECONDS, self._tick)
-
-    def _tick(self) -> None:
-        if time.monotonic() < self._timer_at:  # loops round to milliseconds; the core counts on not being woken early
-            self._arm()
-            return
-        self._timer = None
-        self.feed(events.Tick())
-
     def stop(self) -> None:
         """No more timers, and nothing beside the loop's other work."""
-        for timer in (self._timer, self._probe):
-            if timer is not None:
-                timer.cancel()
-        self._timer = self._probe = None
+        self._alarm.stop()
+        if self._probe is not None:
+            self._probe.cancel()
+            self._probe = None
         for task in self._tasks:
             task.cancel()
 

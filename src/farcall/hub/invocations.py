@@ -109,7 +109,7 @@ class Invocations:
             elif status(admitted.id) is not None:
                 self._repeated(admitted, link, refused)
             else:
-                dispatcher.wait(admitted.id, link)
+                dispatcher.callers.add(admitted.id, link)
                 accepted.append(admitted)
         if accepted:
             eager = not (acknowledge or options.key or target.row.options.never_twice)
@@ -154,7 +154,7 @@ class Invocations:
         if held is None or held.caller != invocation.caller or held.request_digest != invocation.request_digest:
             refused.append((invocation.id, Failure("conflict", "Another request has this id.", "Use a new one.")))
             return
-        self._dispatcher.wait(invocation.id, link)
+        self._dispatcher.callers.add(invocation.id, link)
         self._dispatcher.later(self._dispatcher.answer_known(invocation.id, invocation.caller))
 
     # -- for REST ------------------------------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ class Invocations:
         for identifier in ids:
             held = dispatcher.core.invocation(identifier)
             if held is not None and held.caller == subject.key:
-                dispatcher.wait(identifier, link)
+                dispatcher.callers.add(identifier, link)
                 live.append(identifier)
             else:
                 others.append(identifier)
@@ -232,7 +232,7 @@ class Invocations:
             return [], live, []
         ended, going_on, unknown = await self._store.settlements(others, subject.key)
         for identifier in going_on:
-            dispatcher.wait(identifier, link)
+            dispatcher.callers.add(identifier, link)
         unsure = [identifier for identifier in going_on if dispatcher.core.status(identifier) is None]
         if unsure:  # it may have ended between the read and the wait
             late, _, _ = await self._store.settlements(unsure, subject.key)
@@ -259,4 +259,4 @@ class Invocations:
         return state
 
     def progress(self, identifier: bytes) -> tuple[float, str] | None:
-        return self._dispatcher.progress(identifier)
+        return self._dispatcher.callers.progress(identifier)

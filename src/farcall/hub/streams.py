@@ -24,7 +24,7 @@ class Streams:
         dispatcher = self._dispatcher
         if dispatcher.core.attempt(frame.id) != (boot, frame.fence):
             return
-        waiters = dispatcher.waiters(frame.id)
+        waiters = dispatcher.callers.links(frame.id)
         if not waiters:
             return
         if (frame.id, frame.fence) not in self._delivered:
@@ -39,7 +39,7 @@ class Streams:
     def taken(self, link: ports.CallerLink, frame: frames.StreamAck) -> None:
         """A caller has taken items; with fence 0 it speaks of the current attempt, whichever that is."""
         attempt = self._dispatcher.core.attempt(frame.id)
-        if attempt is None or link not in self._dispatcher.waiters(frame.id):
+        if attempt is None or link not in self._dispatcher.callers.links(frame.id):
             return
         boot, fence = attempt
         if frame.fence not in (0, fence):
