@@ -103,7 +103,7 @@ def _unfinished(state: State, entry: Entry, item: FinishLike, now: Now) -> None:
         retries.lost(state, entry, now, "stopped by its worker", failure)
     elif item.state == AttemptState.LOST:
         failure = item.failure or Failure("process_died", "The function's process ended.")
-        retries.lost(state, entry, now, "its process ended", failure)
+        retries.lost(state, entry, now, failure.message[:1].lower() + failure.message[1:].rstrip("."), failure)
     else:
         raise ImpossibleTransition(f"no outcome of an attempt: {item.state}")
     if entry.outcome is None:
