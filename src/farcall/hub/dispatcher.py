@@ -362,9 +362,9 @@ class Dispatcher:
         )
 
     def report_progress(self, items: Sequence[frames.ProgressItem]) -> None:
-        """Pass progress of current attempts on to whoever waits."""
+        """Pass progress of current attempts on to whoever waits: it may overtake the word that they started."""
         for item in items:
-            if self.core.status(item.id) is InvocationState.RUNNING:
+            if self.core.status(item.id) in (InvocationState.QUEUED, InvocationState.RUNNING):
                 self.callers.progressed(item)
 
     def explain(self, identifier: bytes) -> list[Reason]:
