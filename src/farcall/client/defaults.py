@@ -11,10 +11,9 @@ from typing import Any
 
 from farcall.client import config
 from farcall.client.client import Client
-from farcall.client.errors import from_failure
+from farcall.client.errors import FarcallError, from_failure
 from farcall.client.function import RemoteFunction
 from farcall.client.invocation import Invocation
-from farcall.client.rest import Rest
 from farcall.domain.errors import Failure
 
 
@@ -77,7 +76,11 @@ def login(url: str | None = None, token: str | None = None) -> Client:
     url = url or _asked("Address of the hub: ", hidden=False)
     token = token or _asked("Token: ", hidden=True)
     client = Client(url, token)
-    who = Rest(client._credentials.address, client._credentials.token).get("/v1/me")
+    try:
+        who = client.me()
+    except FarcallError:
+        client.close()
+        raise
     config.remember(url, token)
     _default.replace(client)
     sys.stderr.write(f"Logged in to {client.url} as {who['handle']}.\n")
