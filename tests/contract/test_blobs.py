@@ -1,4 +1,4 @@
-"""The contract of the Blobs port, on files."""
+"""The contract of the Blobs port, on files and in memory."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from farcall.hub.ports import Blobs
 from farcall.stores.blobs import FileBlobs
 from farcall.testing.contracts import BlobsContract
+from farcall.testing.memory_files import MemoryBlobs
 
 
 class TestFileBlobs(BlobsContract):
@@ -19,3 +20,9 @@ class TestFileBlobs(BlobsContract):
 
     def leftovers(self, blobs: Blobs) -> list[str]:
         return [path.name for path in (self.root / "unfinished").iterdir()]
+
+
+class TestMemoryBlobs(BlobsContract):
+    @pytest.fixture
+    def blobs(self) -> MemoryBlobs:
+        return MemoryBlobs()
