@@ -15,9 +15,7 @@ import uvicorn
 from farcall.gateway.websocket import Doorkeeper, WebSocket
 from farcall.wire.frames import FRAME_LIMIT_BYTES
 
-_SOCKET_MESSAGE_LIMIT_BYTES = (
-    FRAME_LIMIT_BYTES + 1024 * 1024
-)  # the session refuses what is over its own limit, in words
+_SOCKET_MESSAGE_LIMIT_BYTES = FRAME_LIMIT_BYTES + 1024 * 1024  # the session refuses what is over its own, in words
 _END_PATIENCE_SECONDS = 3
 
 
@@ -58,8 +56,18 @@ def _socket_factory(doorkeeper: Doorkeeper) -> Any:
     return make
 
 
-async def serve(app: Any, doorkeeper: Doorkeeper, listener: socket.socket, *, before_end: Callable[[], None]) -> None:
-    """Answer on `listener` until SIGTERM or SIGINT; then `before_end`, then wait a little for what is under way."""
+async def serve(
+    app: Any,
+    doorkeeper: Doorkeeper,
+    listener: socket.socket,
+    *,
+    before_end: Callable[[], None],
+    told: asyncio.Event | None = None,
+) -> None:
+    """Answer on `listener` until `told`, or, without one, until SIGTERM or SIGINT.
+
+    Then call `before_end`, and wait a little for what is under way.
+    """
     server = _Server(
         uvicorn.Config(
             app,
@@ -72,10 +80,11 @@ async def serve(app: Any, doorkeeper: Doorkeeper, listener: socket.socket, *, be
             server_header=False,
         )
     )
-    told = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, told.set)
+    if told is None:
+        told = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, told.set)
     serving = asyncio.ensure_future(server.serve([listener]))
     stopping = asyncio.ensure_future(told.wait())
     try:
