@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import farcall
+from tests.scenarios.town import Town
 from tests.scenarios.world import World
 
 
@@ -28,3 +30,21 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield world
     finally:
         world.close()
+
+
+@pytest.fixture(scope="session")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """A hub for all stories that leave it as they found it; Bob may call what is below `alice/open`."""
+    town = Town(tmp_path_factory.mktemp("town"))
+    try:
+        town.open()
+        yield town
+    finally:
+        town.close()
+
+
+@pytest.fixture
+def bob(town: Town) -> Iterator[farcall.Client]:
+    """Bob's client, with a connection of its own."""
+    with town.client() as client:
+        yield client

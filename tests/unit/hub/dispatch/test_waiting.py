@@ -224,7 +224,7 @@ def test_explain_tells_the_whole_story() -> None:
     table.feed(events.Started("w1", [(first, offered.fence)]))
     assert "started: it runs" in table.reasons(first)
     table.finish("w1", offered, AttemptState.LOST)
-    assert "lost: attempt 1 on worker w1 was lost: its process ended" in table.reasons(first)
+    assert "lost: attempt 1 on worker w1 was lost: the function's process ended" in table.reasons(first)
     assert "backoff: is tried again after" in table.reasons(first)
     remembered = [what for effect in table.all(effects.Remember) for _, what, _ in effect.items]
     assert remembered == ["lost", "backoff"]
