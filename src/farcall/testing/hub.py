@@ -13,7 +13,7 @@ from pathlib import Path
 from farcall.assemble import build_hub
 from farcall.gateway.server import listen, serve
 from farcall.link.loops import new_event_loop
-from farcall.settings import HubSettings, load_hub
+from farcall.settings import HubSettings, load
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ def running_hub(data: Path, **settings: object) -> Iterator[RunningHub]:
 
     `settings` are those of `HubSettings`; neither files nor the environment are read. Raises what `build_hub` raises.
     """
-    chosen = load_hub(environ={}, data=str(data), port=0, **settings)
+    chosen = load(HubSettings, "hub", None, {}, {"data": str(data), "port": 0, **settings})
     data.mkdir(parents=True, exist_ok=True)
     opened: Future[_Door] = Future()
     thread = threading.Thread(target=_live, args=(chosen, opened), name="farcall-test-hub")
