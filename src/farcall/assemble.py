@@ -121,7 +121,12 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner()) -> Hub:
             inline_limit_bytes=settings.inline_limit_bytes,
             resume_window_seconds=settings.resume_window_seconds,
         )
-        records = Records(store, live=invocations.live_state, reasons=dispatcher.explain)
+        records = Records(
+            store,
+            live=invocations.live_state,
+            reasons=dispatcher.explain,
+            underway=dispatcher.core.underway,
+        )
         blobs = FileBlobs(data / "blobs")
         blobs.prepare()
         room = BlobRoom(

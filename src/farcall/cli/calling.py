@@ -18,12 +18,7 @@ from farcall.cli.remote import client
 @click.option("--args", "args_file", metavar="FILE", help="Arguments from a JSON file; - is standard input.")
 @click.option("--template", is_flag=True, help="Print a JSON file of arguments to fill in, and do not call.")
 @click.option("--submit", is_flag=True, help="Do not wait: print the invocation's id.")
-@click.option(
-    "--output",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Write the result to files in DIR.",
-)
+@results.output_option
 @click.option("--timeout", metavar="SECONDS", type=float, help="How long the function may run.")
 @click.option("--expires", metavar="SECONDS", type=float, help="How long it may wait for its start.")
 @click.option("--queue/--no-queue", default=None, help="Wait if no worker is there / fail at once.")

@@ -60,12 +60,7 @@ def _failure(problem: dict[str, Any]) -> str:
 
 @click.command()
 @click.argument("identifier", metavar="ID")
-@click.option(
-    "--output",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Write the result to files in DIR.",
-)
+@results.output_option
 @click.option("--timeout", metavar="SECONDS", type=float, help="How long to wait for it; default: as long as it takes.")
 @json_option
 def result(identifier: str, output: Path | None, timeout: float | None, as_json: bool) -> None:

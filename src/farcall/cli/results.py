@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from farcall import payload
 from farcall.cli.output import print_json
 from farcall.cli.remote import path, rest
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def output_option(command: Command) -> Command:
+    """`--output DIR`, as `show` takes it."""
+    directory = click.Path(file_okay=False, path_type=Path)
+    return click.option("--output", metavar="DIR", type=directory, help="Write the result to files in DIR.")(command)
 
 
 def recorded(identifier: str) -> dict[str, Any]:

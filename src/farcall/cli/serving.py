@@ -104,7 +104,7 @@ def _verb(event: Event) -> str:
 _WITH_DETAIL = {"unloadable", "refused", "function_error"}
 _WORDS: dict[str, Any] = {
     "ready": lambda event: ("green", f"serving {_serving(event)}"),
-    "reloaded": lambda event: ("green", f"loaded anew: {_serving(event)}"),
+    "reloaded": lambda event: ("green", "loaded anew"),
     "refused": lambda event: ("red", f"Error: {', '.join(event.names)} is not served: {event.message}"),
     "unloadable": lambda event: ("red", f"Error: {event.message}"),
     "disconnected": lambda event: ("yellow", event.message),

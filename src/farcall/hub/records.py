@@ -22,6 +22,8 @@ PAGE_LIMIT = 500
 Role = Literal["caller", "owner"]
 
 _STATES = {state.label: state for state in InvocationState}
+_TOLD_APART = (InvocationState.QUEUED, InvocationState.RUNNING)
+_SEARCHED_PAGES = 100
 
 
 class Reason(Protocol):
@@ -58,9 +60,20 @@ class Query:
     cursor: str | None = None
 
 
+class Attempt(Protocol):
+    """An attempt that has started, as the dispatcher knows it; `boot` is its worker's."""
+
+    @property
+    def boot(self) -> str: ...
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def started_at(self) -> float: ...
+
+
 class Records:
-    """Reads. `live(id)` is the state of what the dispatcher holds, which is ahead of the store's; `reasons(id)` says
-    what it knows of why.
+    """Reads. `live(id)` is the state of what the dispatcher holds, which is ahead of the store's; `underway(id)` the
+    attempt that runs; `reasons(id)` says what it knows of why.
     """
 
     def __init__(
@@ -69,11 +82,13 @@ class Records:
         *,
         live: Callable[[bytes], InvocationState | None],
         reasons: Callable[[bytes], Sequence[Reason]],
+        underway: Callable[[bytes], Attempt | None] = lambda identifier: None,
     ) -> None:
         self._store = store
         self._workers = WorkerNames(store)
         self._live = live
         self._reasons = reasons
+        self._underway = underway
 
     async def get(self, subject: access.Subject, identifier: bytes) -> ports.InvocationRow:
         """The record, its state as it is now; raises Refused (not_found)."""
@@ -93,19 +108,39 @@ class Records:
             raise Refused("invalid_request", "That is no cursor of this list.", "Begin again without one.")
         function = self._narrowed(subject, query.function)
         account = subject.key
-        page = await self._store.invocations(
-            ports.InvocationFilter(
-                caller=account if query.role == "caller" else None,
-                owner=account if query.role == "owner" else None,
-                function=function or None,
-                state=_STATES[query.status] if query.status else None,
-                since=query.since,
-                limit=query.limit,
-                cursor=query.cursor,
-            )
+        wanted = _STATES[query.status] if query.status else None
+        asked = ports.InvocationFilter(
+            caller=account if query.role == "caller" else None,
+            owner=account if query.role == "owner" else None,
+            function=function or None,
+            state=wanted,
+            since=query.since,
+            limit=query.limit,
+            cursor=query.cursor,
         )
-        rows = [await self._named(self._as_it_is(row)) for row in page.items if may_see(subject, row)]
-        return ports.Page(rows, page.next)
+        if wanted in _TOLD_APART:
+            return await self._unfinished(subject, asked, wanted)
+        page = await self._store.invocations(asked)
+        rows = [self._as_it_is(row) for row in page.items if may_see(subject, row)]
+        return ports.Page([await self._named(row) for row in rows], page.next)
+
+    async def _unfinished(
+        self, subject: access.Subject, asked: ports.InvocationFilter, wanted: InvocationState | None
+    ) -> ports.Page:
+        """What is queued, or what runs: the store keeps both alike, and the dispatcher knows which is which.
+
+        A page may hold less than was asked for, and still have a next one.
+        """
+        found: list[ports.InvocationRow] = []
+        asked = replace(asked, state=InvocationState.QUEUED, or_state=InvocationState.RUNNING)
+        for _ in range(_SEARCHED_PAGES):
+            page = await self._store.invocations(replace(asked, limit=asked.limit - len(found)))
+            rows = (self._as_it_is(row) for row in page.items if may_see(subject, row))
+            found += [row for row in rows if row.state is wanted]
+            asked = replace(asked, cursor=page.next)
+            if page.next is None or len(found) == asked.limit:
+                break
+        return ports.Page([await self._named(row) for row in found], asked.cursor)
 
     async def _named(self, row: ports.InvocationRow) -> ports.InvocationRow:
         return replace(row, worker=await self._workers.name(row.worker)) if row.worker else row
@@ -124,8 +159,12 @@ class Records:
         if row.state.final:
             return row
         live = self._live(row.id)
-        # A final state that is not yet committed is not yet true.
-        return row if live is None or live.final else replace(row, state=live)
+        if live is not None and not live.final:  # a final state that is not yet committed is not yet true
+            row = replace(row, state=live)
+        running = self._underway(row.id) if row.state is InvocationState.RUNNING else None
+        if running is None:
+            return row
+        return replace(row, worker=running.boot, attempt=running.attempt, started_at=running.started_at)
 
     async def result(self, subject: access.Subject, identifier: bytes) -> ports.InvocationRow:
         """The finished record with its result for the caller; raises Refused: its failure, or that it isn't there.

@@ -310,7 +310,7 @@ class MemoryStore:
             query.caller in (None, record.invocation.caller)
             and query.owner in (None, version.owner)
             and (query.function is None or at_or_below(version.name, query.function))
-            and query.state in (None, record.state)
+            and (query.state in (None, record.state) or query.or_state is record.state)
             and (query.since is None or record.invocation.created_at >= query.since)
         )
 

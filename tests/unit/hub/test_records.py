@@ -89,6 +89,8 @@ async def test_the_dispatcher_is_ahead_of_the_store_but_not_with_what_is_final(
     told.live[identifier] = InvocationState.RUNNING
     assert (await records.get(bob, identifier)).state is InvocationState.RUNNING
     assert [row.state for row in (await records.page(bob, Query())).items] == [InvocationState.RUNNING]
+    assert [row.id for row in (await records.page(bob, Query(status="running"))).items] == [identifier]
+    assert (await records.page(bob, Query(status="queued"))).items == []
     told.live[identifier] = InvocationState.SUCCEEDED
     assert (await records.get(bob, identifier)).state is InvocationState.QUEUED
     await completed(house, identifier)

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any, ClassVar
 
 from farcall.domain.model import NewInvocation
-from farcall.domain.states import InvocationState
+from farcall.domain.states import AttemptState, InvocationState
 from farcall.hub.dispatch import (
     cancels,
     commits,
@@ -28,7 +28,7 @@ from farcall.hub.dispatch import (
 )
 from farcall.hub.dispatch.effects import Effect
 from farcall.hub.dispatch.events import Event, Limits, Now
-from farcall.hub.dispatch.records import Entry, Reason
+from farcall.hub.dispatch.records import Entry, Reason, Underway
 from farcall.hub.dispatch.state import State
 
 
@@ -148,6 +148,13 @@ class Core:
         if entry is None or entry.attempt is None or entry.worker is None:
             return None
         return entry.worker.boot, entry.fence
+
+    def underway(self, identifier: bytes) -> Underway | None:
+        """Its attempt, if one is known to have started."""
+        entry = self.state.entries.get(identifier)
+        if entry is None or entry.worker is None or entry.attempt is not AttemptState.RUNNING:
+            return None
+        return Underway(entry.worker.boot, entry.attempts, entry.started_at or entry.offered_at)
 
     def needs_blob(self, account: int, digest: str) -> bool:
         """Whether a worker of this account holds an attempt whose arguments refer to the blob."""

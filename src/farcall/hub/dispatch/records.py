@@ -30,6 +30,15 @@ class Reason:
     detail: str
 
 
+@dataclass(slots=True, frozen=True)
+class Underway:
+    """An attempt that has started: on which worker, the how manieth, and since when (wall)."""
+
+    boot: str
+    attempt: int
+    started_at: float
+
+
 class Entry(msgspec.Struct, eq=False):
     """An invocation in the window, from its submission until its outcome is committed.
 

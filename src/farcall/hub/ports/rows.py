@@ -119,12 +119,15 @@ class Page:
 
 @dataclass(slots=True, frozen=True)
 class InvocationFilter:
-    """`caller` and `owner` narrow to an account; `functions` to names and everything below them."""
+    """`caller` and `owner` narrow to an account, `function` to a name and everything below it, `state` to that one
+    (or to `or_state`).
+    """
 
     caller: int | None = None
     owner: int | None = None
     function: str | None = None
     state: InvocationState | None = None
+    or_state: InvocationState | None = None
     since: float | None = None
     limit: int = 50
     cursor: str | None = None

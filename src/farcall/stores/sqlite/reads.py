@@ -101,17 +101,19 @@ class Reads(Speaker):
 
     def _newest(self, query: InvocationFilter, cursor: int, limit: int) -> list[int]:
         state = None if query.state is None else int(query.state)
+        or_state = None if query.or_state is None else int(query.or_state)
         versions: list[int] | None = None
         if query.owner is not None or query.function is not None:
             versions = [key for (key,) in self.all("versions_of", query.owner, query.function)]
         if query.caller is not None:
             only = None if versions is None else _encode_json(versions).decode()
-            found = self.all("newest_of_caller", query.caller, cursor, limit, state, query.since, only)
+            found = self.all("newest_of_caller", query.caller, cursor, limit, state, query.since, only, or_state)
         elif versions is not None:
-            each = [self.all("newest_of_version", key, cursor, limit, state, query.since) for key in versions]
+            narrowed = (cursor, limit, state, query.since, or_state)
+            each = [self.all("newest_of_version", key, *narrowed) for key in versions]
             found = heapq.nlargest(limit, (row for part in each for row in part))
         else:
-            found = self.all("newest_of_all", cursor, limit, state, query.since)
+            found = self.all("newest_of_all", cursor, limit, state, query.since, or_state)
         return [seq for (seq,) in found]
 
     def notes(self, identifier: bytes) -> list[Note]:

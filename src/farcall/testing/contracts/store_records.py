@@ -59,6 +59,10 @@ class RecordsContract(WithDesk):
         assert await listed(function="alice/physics/fall") == ids([a])
         assert await listed(function="alice", caller=desk.bob, state=InvocationState.QUEUED) == ids([a])
         assert await listed(state=InvocationState.FAILED) == ids([b])
+        failed_or_queued = {"state": InvocationState.FAILED, "or_state": InvocationState.QUEUED}
+        assert await listed(state=InvocationState.RUNNING, or_state=InvocationState.QUEUED) == ids([d, c, a])
+        assert await listed(**failed_or_queued, caller=desk.bob) == ids([b, a])
+        assert await listed(**failed_or_queued, function="alice") == ids([c, b, a])
         assert await listed(owner=desk.bob, state=InvocationState.FAILED) == []
         assert await listed(since=c.created_at) == ids([d, c])
         assert await listed(since=c.created_at, owner=desk.alice) == ids([c])

@@ -106,23 +106,23 @@ WHERE invocations.seq IN (SELECT value FROM json_each(?1))
 ORDER BY invocations.seq DESC
 
 -- name: newest_of_caller
--- ?2 cursor, ?3 limit, ?4 state or NULL, ?5 since or NULL, ?6 JSON array of versions or NULL
+-- ?2 cursor, ?3 limit, ?4 state or NULL, ?5 since or NULL, ?6 JSON array of versions or NULL, ?7 another state or NULL
 SELECT seq FROM invocations INDEXED BY invocations_by_caller
 WHERE caller = ?1 AND seq < ?2
-    AND (?4 IS NULL OR state = ?4) AND (?5 IS NULL OR created_at >= ?5)
+    AND (?4 IS NULL OR state = ?4 OR state = ?7) AND (?5 IS NULL OR created_at >= ?5)
     AND (?6 IS NULL OR version IN (SELECT value FROM json_each(?6)))
 ORDER BY seq DESC LIMIT ?3
 
 -- name: newest_of_version
 SELECT seq FROM invocations INDEXED BY invocations_by_version
 WHERE version = ?1 AND seq < ?2
-    AND (?4 IS NULL OR state = ?4) AND (?5 IS NULL OR created_at >= ?5)
+    AND (?4 IS NULL OR state = ?4 OR state = ?6) AND (?5 IS NULL OR created_at >= ?5)
 ORDER BY seq DESC LIMIT ?3
 
 -- name: newest_of_all
 SELECT seq FROM invocations
 WHERE seq < ?1
-    AND (?3 IS NULL OR state = ?3) AND (?4 IS NULL OR created_at >= ?4)
+    AND (?3 IS NULL OR state = ?3 OR state = ?5) AND (?4 IS NULL OR created_at >= ?4)
 ORDER BY seq DESC LIMIT ?2
 
 -- name: versions_of
