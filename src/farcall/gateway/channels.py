@@ -47,6 +47,7 @@ _HELD: dict[type, tuple[str, Callable[[list[Any]], int]]] = {
 }
 _CLOSE_CODES = {"": 1000, "unauthenticated": 4401, "permission_denied": 4403, "unsupported_protocol": 4426}
 _HELLO_SECONDS = 10.0
+_LATE_SECONDS = 0.005
 _INBOX_LIMIT = 64  # messages that wait for a slow one; then the socket is not read
 _ROLES: dict[str, Role] = {"/v1/connect/worker": "worker", "/v1/connect/client": "client"}
 
@@ -65,6 +66,7 @@ class Channel:
         self._session = HubSession(role)
         self._loop = asyncio.get_running_loop()
         self._queue: list[frames.Frame] = []
+        self._late: frames.Acknowledge | None = None
         self._tail_bytes = 0
         self._scheduled = False
         self._ending = False  # our goodbye is on its way
@@ -80,6 +82,9 @@ class Channel:
     def send(self, frame: frames.Frame) -> None:
         """Queue a frame for this turn's end. One that is too large for a message leaves in several."""
         held = _HELD.get(type(frame))
+        if type(frame) is frames.Acknowledge:
+            self._acknowledge(frame)
+            return
         if held is None:
             self._queue.append(frame)
             self._tail_bytes = _MESSAGE_BYTES
@@ -111,6 +116,15 @@ class Channel:
             self._ending = True
             self._socket.close(_CLOSE_CODES.get(code, 4400), message)
 
+    def _acknowledge(self, frame: frames.Acknowledge) -> None:
+        """Nobody waits for it: it leaves with whatever comes next, or alone after a moment."""
+        if self._late is None:
+            self._late = frame
+            self._loop.call_later(_LATE_SECONDS, self._flush)
+        else:
+            self._late.items.extend(frame.items)
+            self._late.stale.extend(frame.stale)
+
     def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
@@ -119,6 +133,9 @@ class Channel:
     def _flush(self) -> None:
         self._scheduled = False
         queue, self._queue = self._queue, []
+        late, self._late = self._late, None
+        if late is not None:
+            queue.append(late)
         if self._ending:
             return
         encode, send = self._session.encode, self._socket.send

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from farcall.guest.interrupts import Interrupts
 
 _LENGTH_BYTES: Final = 4
-_READ_BYTES: Final = 256 * 1024
+_READ_BYTES: Final = 64 * 1024  # more would be mapped and unmapped at each read
 _encoder: Final = msgspec.msgpack.Encoder()
 
 

@@ -39,7 +39,7 @@ from farcall.runtimes.deaths import explain_exit, oom_kills
 from farcall.runtimes.ports import Death, SlotListener, Told
 from farcall.runtimes.spawning import INHERITS, Spawned, spawn
 
-READ_BYTES: Final = 256 * 1024
+READ_BYTES: Final = 64 * 1024  # more would be mapped and unmapped at each read
 _READS_PER_TURN: Final = 4
 _TOKEN: Final = struct.Struct("=Q")
 _TEXT_CHARACTERS: Final = 64 * 1024

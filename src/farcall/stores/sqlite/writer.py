@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Any
 
 import apsw
@@ -95,10 +96,9 @@ class Writer:
         self._limits = limits
         self._post = post
         self._queue: deque[Entry] = deque()
-        self._changed = threading.Condition(threading.Lock())
-        self._urgent = False  # something in the queue is not lazy
+        self._signals: SimpleQueue[None] = SimpleQueue()
+        self._signalled = False
         self._lingering = False  # somebody will call `wake`
-        self._sleeping = False
         self._closing = False
         self._failure: StoreFailed | None = None
         self._probed_at = 0.0
@@ -141,60 +141,58 @@ class Writer:
         hub's thread the interpreter's lock: waking this one for it would.
         """
         lazy = type(command) is Accept and command.lazy
-        with self._changed:
-            self._queue.append((command, done))
-            if lazy:
-                first, self._lingering = not self._lingering, True
-                return first
-            self._urgent = True
-            if self._sleeping:
-                self._changed.notify()
-            return False
+        self._queue.append((command, done))
+        if lazy:
+            first, self._lingering = not self._lingering, True
+            return first
+        self._signal()
+        return False
 
     def wake(self) -> None:
         """What is lazy has lingered long enough."""
-        with self._changed:
-            self._lingering = False
-            if self._queue:
-                self._urgent = True
-                self._changed.notify()
+        self._lingering = False
+        if self._queue:
+            self._signal()
 
     def stop(self) -> None:
         """Drain the queue, then end the thread. Blocks."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify()
+        self._closing = True
+        self._signal()
         if self._thread.ident is not None:
             self._thread.join()
+
+    def _signal(self) -> None:
+        """One signal is enough until the writer looks; it says that it will look before it does."""
+        if not self._signalled:
+            self._signalled = True
+            self._signals.put(None)
 
     # -- the thread ----------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         while True:
-            batch = self._take()
-            if not batch:
+            self._signals.get()
+            self._signalled = False
+            self._carry_out(self._take())
+            if self._closing and not self._queue:
                 return
-            self._carry_out(batch)
 
     def _take(self) -> list[Entry]:
-        """Wait for commands, and take as many as one transaction may hold; empty at the end."""
-        with self._changed:
-            self._sleeping = True
-            while not self._urgent and not self._closing:
-                self._changed.wait()
-            self._sleeping = False
-            batch: list[Entry] = []
-            items = size = 0
-            while self._queue:
-                count, weight = _measure(self._queue[0][0])
-                if batch and (items + count > self._limits.batch_items or size + weight > self._limits.batch_bytes):
-                    return batch  # what is left has waited enough: it stays urgent
-                batch.append(self._queue.popleft())
-                items, size = items + count, size + weight
-            self._urgent = False
-            return batch
+        """As many commands as one transaction may hold; empty if there are none."""
+        batch: list[Entry] = []
+        items = size = 0
+        while self._queue:
+            count, weight = _measure(self._queue[0][0])
+            if batch and (items + count > self._limits.batch_items or size + weight > self._limits.batch_bytes):
+                self._signal()  # what is left has waited enough
+                break
+            batch.append(self._queue.popleft())
+            items, size = items + count, size + weight
+        return batch
 
     def _carry_out(self, batch: list[Entry]) -> None:
+        if not batch:
+            return
         if self._failure is not None and not self._probe():
             self._tell(batch, [self._failure] * len(batch))
             return
@@ -256,10 +254,9 @@ class Writer:
         """Nothing of the batch happened, and what was written behind it may presume that it did: all of it fails."""
         self._failure = failure = _failed(error)
         self._probed_at = time.monotonic()
-        with self._changed:
-            entries = batch + list(self._queue)
-            self._queue.clear()
-            self._urgent = False
+        entries = batch
+        while self._queue:
+            entries.append(self._queue.popleft())
         self._tell(entries, [failure] * len(entries))
 
     def _probe(self) -> bool:
