@@ -14,6 +14,7 @@ import msgspec
 from farcall.client.errors import FarcallError, HubUnreachable, from_failure
 from farcall.domain.errors import Failure
 from farcall.link.address import Address
+from farcall.link.transfers import PIECE_BYTES, Broken, Transfers, transfers
 from farcall.wire.rest import LogLine
 
 if TYPE_CHECKING:
@@ -40,10 +41,22 @@ class Rest:
         self._lock = threading.Lock()
         self._pid = os.getpid()
         self._http: httpx2.Client | None = None
+        self._bytes: Transfers | None = None
+
+    def _forget_the_parents(self) -> None:
+        """In a forked process: sockets and locks are the parent's."""
+        if self._pid != os.getpid():
+            self._pid, self._lock, self._http, self._bytes = os.getpid(), threading.Lock(), None, None
+
+    def _transfers(self) -> Transfers:
+        self._forget_the_parents()
+        with self._lock:
+            if self._bytes is None:
+                self._bytes = transfers(self._address, self._token, self._ca_file, silence_seconds=_READ_SECONDS)
+            return self._bytes
 
     def _client(self) -> httpx2.Client:
-        if self._pid != os.getpid():  # a forked process: sockets and locks are the parent's
-            self._pid, self._lock, self._http = os.getpid(), threading.Lock(), None
+        self._forget_the_parents()
         with self._lock:
             if self._http is None:
                 import httpx2
@@ -90,8 +103,11 @@ class Rest:
         """Close the connections; the next call opens new ones."""
         with self._lock:
             http, self._http = self._http, None
+            way, self._bytes = self._bytes, None
         if http is not None:
             http.close()
+        if way is not None:
+            way.close()
 
     def _call(self, method: str, path: str, **options: Any) -> Any:
         import httpx2
@@ -113,37 +129,24 @@ class Rest:
 
     def upload(self, data: bytes | memoryview, digest: str) -> None:
         """Send a blob, streamed; the hub refuses it if its digest is another."""
-        import httpx2
-
         view = memoryview(data).cast("B") if len(data) else memoryview(b"")
-        chunk = 1024 * 1024
-
-        def pieces() -> Iterator[bytes]:
-            for start in range(0, len(view), chunk):
-                yield bytes(view[start : start + chunk])
-
-        headers = {
-            "Content-Type": "application/octet-stream",
-            "Content-Length": str(len(view)),
-            "X-Farcall-Digest": digest,
-        }
         try:
-            answer = self._client().post(self.url + "/v1/blobs", content=pieces(), headers=headers)
-        except httpx2.HTTPError as error:
+            status, body = self._transfers().post("/v1/blobs", view, len(view), digest)
+        except Broken as error:
             raise self.unreachable(error) from None
-        if answer.status_code >= 300:
-            raise problem(answer.status_code, answer.content, self.url)
+        if status >= 300:
+            raise problem(status, body, self.url)
 
-    def download(self, path: str) -> Iterator[bytes]:
-        """The body of `GET path`, in pieces as they come."""
-        import httpx2
-
+    def download(self, path: str) -> Iterator[memoryview]:
+        """The body of `GET path`, in pieces as they come; each is valid until the next is asked for."""
+        buffer = memoryview(bytearray(PIECE_BYTES))
         try:
-            with self._client().stream("GET", self.url + path) as answer:
-                if answer.status_code >= 300:
-                    raise problem(answer.status_code, answer.read(), self.url)
-                yield from answer.iter_bytes(1024 * 1024)
-        except httpx2.HTTPError as error:
+            with self._transfers().get(path) as answer:
+                if answer.status >= 300:
+                    raise problem(answer.status, answer.rest(), self.url)
+                while count := answer.fill(buffer):
+                    yield buffer[:count]
+        except Broken as error:
             raise self.unreachable(error) from None
 
     # -- logs ----------------------------------------------------------------------------------------------------------

@@ -9,24 +9,26 @@ import secrets
 import shutil
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+import msgspec
 from blake3 import blake3
 
 from farcall.link import Address
-from farcall.link.security import tls_context
-
-if TYPE_CHECKING:
-    import httpx2
+from farcall.link.transfers import PIECE_BYTES, Broken, transfers
+from farcall.wire import rest
 
 _DIGEST: Final = re.compile(r"blake3:([0-9a-f]{64})")
 _TRANSFERS: Final = 16
-_CHUNK_BYTES: Final = 1024 * 1024
+_SILENCE_SECONDS: Final = 60.0
 _TRIES: Final = 5
 _FIRST_PAUSE_SECONDS: Final = 0.2
 _LEFT_BEHIND_SECONDS: Final = 7 * 24 * 3600
+
+_stored = msgspec.json.Decoder(rest.Blob).decode
 
 
 class BlobError(Exception):
@@ -46,9 +48,8 @@ class Blobs:
         cache_limit_bytes: int,
         blob_limit_bytes: int,
     ) -> None:
-        self._address = address
-        self._token = token
-        self._ca_file = ca_file
+        self._transfers = transfers(address, token, ca_file, silence_seconds=_SILENCE_SECONDS)
+        self._threads = ThreadPoolExecutor(_TRANSFERS, "farcall-blob")
         self._root = cache
         self._directory = cache / secrets.token_hex(8)
         self._outgoing = outgoing  # on the file system of the slots' spools, so that a claim is a rename
@@ -57,8 +58,6 @@ class Blobs:
         self._cached: OrderedDict[str, int] = OrderedDict()  # digest to bytes, least recently used first
         self._pins: dict[str, int] = {}
         self._fetching: dict[str, asyncio.Task[None]] = {}
-        self._transfers = asyncio.Semaphore(_TRANSFERS)
-        self._client: httpx2.AsyncClient | None = None
 
     # -- arguments -----------------------------------------------------------------------------------------------------
 
@@ -101,27 +100,24 @@ class Blobs:
         path = self._path(digest)
         temporary = path.with_suffix(".part")
         try:
-            async with self._transfers:
-                await self._retried(lambda: self._get(digest, size, temporary))
+            await self._retried(self._get, digest, size, temporary)
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
         self._cached[digest] = size
         self._evict()
 
-    async def _get(self, digest: str, size: int, path: Path) -> None:
+    def _get(self, digest: str, size: int, path: Path) -> None:
         hasher = blake3()
         received = 0
-        url = f"{self._address.url}/v1/blobs/{digest}"
-        async with self._http().stream("GET", url) as response:
-            self._check(response.status_code, digest)
+        buffer = memoryview(bytearray(min(size + 1, PIECE_BYTES)))
+        with self._transfers.get(f"/v1/blobs/{digest}") as answer:
+            _check(answer.status, digest)
             with path.open("wb") as file:
-                async for chunk in response.aiter_bytes(_CHUNK_BYTES):
-                    received += len(chunk)
-                    if received > size:
-                        break
-                    hasher.update(chunk)
-                    file.write(chunk)
+                while received <= size and (count := answer.fill(buffer)):
+                    received += count
+                    hasher.update(buffer[:count])
+                    file.write(buffer[:count])
         if received != size or f"blake3:{hasher.hexdigest()}" != digest:
             raise BlobError(f"what the hub sent is not {digest}")
 
@@ -145,57 +141,39 @@ class Blobs:
 
     async def upload(self, file: Path, digest: str) -> None:
         """Send a file, to be known by `digest`; raises BlobError if the hub refuses, or finds another digest."""
-        async with self._transfers:
-            await self._retried(lambda: self._post(file, digest))
+        await self._retried(self._post, file, digest)
 
-    async def _post(self, file: Path, digest: str) -> None:
+    def _post(self, file: Path, digest: str) -> None:
         size = os.stat(file).st_size
         if size > self._blob_limit_bytes:
             raise BlobError(f"a part has {size} bytes; the limit is {self._blob_limit_bytes}")
-        headers = {"content-length": str(size), "content-type": "application/octet-stream"}
-        response = await self._http().post(f"{self._address.url}/v1/blobs", content=_chunks(file), headers=headers)
-        self._check(response.status_code, digest)
-        if response.json().get("digest") != digest:
+        with file.open("rb") as source:
+            status, body = self._transfers.post("/v1/blobs", source, size, digest)
+        _check(status, digest)
+        try:
+            stored = _stored(body).digest
+        except msgspec.DecodeError:
+            raise _Again("its answer was no hub's") from None
+        if stored != digest:
             raise BlobError("a part was not what the function's process said it was")
 
     # -- both ----------------------------------------------------------------------------------------------------------
 
-    async def _retried(self, transfer: object) -> None:
-        import httpx2
-
+    async def _retried(self, transfer: Callable[..., None], *arguments: object) -> None:
+        """Run it in a thread, again if the hub is not well."""
+        loop = asyncio.get_running_loop()
         pause = _FIRST_PAUSE_SECONDS
         for left in range(_TRIES - 1, -1, -1):
             try:
-                await transfer()  # type: ignore[operator]  # a function that makes the coroutine anew for each try
+                await loop.run_in_executor(self._threads, transfer, *arguments)
                 return
-            except (httpx2.HTTPError, _Again) as error:
+            except (Broken, _Again) as error:
                 if not left:
                     raise BlobError(f"the hub could not be reached ({error})") from None
                 await asyncio.sleep(pause)
                 pause *= 2
             except OSError as error:
                 raise BlobError(f"the cache could not be written ({error.strerror})") from None
-
-    def _check(self, status: int, digest: str) -> None:
-        if status < 300:
-            return
-        if status >= 500 or status == 429:
-            raise _Again(f"status {status}")
-        raise BlobError(f"the hub refused {digest} with status {status}")
-
-    def _http(self) -> httpx2.AsyncClient:
-        if self._client is None:
-            import httpx2
-
-            verify = tls_context(self._ca_file) if self._address.secure else True
-            self._client = httpx2.AsyncClient(
-                headers={"authorization": f"Bearer {self._token}"},
-                timeout=httpx2.Timeout(60.0, connect=10.0),
-                verify=verify,
-                trust_env=not self._address.loopback,
-                follow_redirects=False,  # the token is for this hub alone
-            )
-        return self._client
 
     def _path(self, digest: str) -> Path:
         return self._directory / digest.rpartition(":")[2]
@@ -223,8 +201,10 @@ class Blobs:
         for task in list(self._fetching.values()):
             task.cancel()
         await asyncio.gather(*self._fetching.values(), return_exceptions=True)
-        if self._client is not None:
-            await self._client.aclose()
+        self._transfers.close()
+        await asyncio.get_running_loop().run_in_executor(
+            None, self._threads.shutdown
+        )  # at once, now that they are broken
         shutil.rmtree(self._directory, ignore_errors=True)
 
 
@@ -232,7 +212,9 @@ class _Again(Exception):
     """The hub is not well now."""
 
 
-async def _chunks(file: Path) -> AsyncIterator[bytes]:
-    with file.open("rb") as source:
-        while chunk := source.read(_CHUNK_BYTES):
-            yield chunk
+def _check(status: int, digest: str) -> None:
+    if status < 300:
+        return
+    if status >= 500 or status == 429:
+        raise _Again(f"status {status}")
+    raise BlobError(f"the hub refused {digest} with status {status}")
