@@ -219,18 +219,15 @@ class Invocations:
     ) -> tuple[list[Settlement], list[bytes], list[bytes]]:
         """(ended, going on, unknown); `link` will hear of those that go on."""
         dispatcher = self._dispatcher
-        live: list[bytes] = []
-        others: list[bytes] = []
         for identifier in ids:
             held = dispatcher.core.invocation(identifier)
             if held is not None and held.caller == subject.key:
                 dispatcher.callers.add(identifier, link)
-                live.append(identifier)
-            else:
-                others.append(identifier)
-        if not others:
-            return [], live, []
-        ended, going_on, unknown = await self._store.settlements(others, subject.key)
+        try:  # "going on" is a promise: what is being recorded now has to be recorded first
+            await self._store.do(ports.AddNotes([]))
+        except ports.StoreFailed as error:
+            raise Refused("hub_unavailable", f"The hub cannot store anything now: {error}", "Try again.") from None
+        ended, going_on, unknown = await self._store.settlements(ids, subject.key)
         for identifier in going_on:
             dispatcher.callers.add(identifier, link)
         unsure = [identifier for identifier in going_on if dispatcher.core.status(identifier) is None]
@@ -239,7 +236,7 @@ class Invocations:
             ended = [*ended, *late]
             gone = {item.id for item in late}
             going_on = [identifier for identifier in going_on if identifier not in gone]
-        return list(ended), live + list(going_on), list(unknown)
+        return list(ended), list(going_on), list(unknown)
 
     async def cancel(self, subject: access.Subject, identifier: bytes) -> bool:
         """Begin to cancel; False if it had finished. Raises Refused (not found)."""
