@@ -73,10 +73,10 @@ class Blobs:
             with tempfile.TemporaryFile(prefix="farcall-") as file:
                 self._receive(digest, size, file.write)
                 file.flush()
-                return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ))
+                return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY))
         memory = _memory(size)
         self._receive(digest, size, memory.write)
-        return memoryview(memory).toreadonly()[:size]
+        return memoryview(memory)[:size]
 
     def _receive(self, digest: str, size: int, write: Callable[[memoryview], object]) -> None:
         """Write what comes, and never more than `size`; raises FarcallError unless it is what the digest says."""

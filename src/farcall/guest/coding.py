@@ -31,11 +31,11 @@ class Files:
         self._paths = paths
 
     def open(self, digest: str, size: int) -> bytes | memoryview:
-        """A read-only map; the starter has verified it."""
+        """A private map: what is written to it stays in this process. The starter has verified it."""
         if size == 0:
             return b""
         with open(self._paths[digest], "rb") as file:
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
 
 
 class Spool:

@@ -87,7 +87,7 @@ def split(body: memoryview) -> tuple[Dtype, tuple[int, ...], memoryview]:
 
 
 def build(dtype: Dtype, shape: tuple[int, ...], items: bytes | memoryview) -> np.ndarray[Any, Any]:
-    """A read-only array on these items, without copying if it is large or aligned; raises MalformedPayload."""
+    """An array that can be written to, on these very items if they can be; raises MalformedPayload."""
     try:
         import numpy as np
     except ImportError:
@@ -101,9 +101,8 @@ def build(dtype: Dtype, shape: tuple[int, ...], items: bytes | memoryview) -> np
     except (TypeError, ValueError, OverflowError) as error:
         raise MalformedPayload(f"an array is malformed: {error}") from None
     _check_items(np, array)
-    if not array.flags.aligned and array.nbytes < _COPY_BELOW_BYTES:
-        array = array.copy()
-    array.flags.writeable = False
+    if not array.flags.writeable or (not array.flags.aligned and array.nbytes < _COPY_BELOW_BYTES):
+        return array.copy()
     return array
 
 

@@ -32,7 +32,8 @@ class BlobSource(Protocol):
     """Gives the large leaves of a payload that is being decoded."""
 
     def open(self, digest: str, size: int) -> bytes | memoryview:
-        """The bytes of that digest, `size` of them; they may be a read-only map of a file. The source has checked
+        """The bytes of that digest, `size` of them; they may be a map of a file. If they can be written to, an
+        array made of them is their owner from then on: nobody else may see what it writes. The source has checked
         them against the digest. What it raises passes through `decode` unchanged.
         """
         ...

@@ -37,7 +37,8 @@ def decode(
     """The value of a payload, converted to the type hint `type` if one is given.
 
     Without a hint, dataclasses and Structs become a `Record`, named tuples a `RecordTuple`, enum members their values.
-    Files become `FileContent`, or real files in the directory `files`. Arrays are read-only views on `data` or a blob.
+    Files become `FileContent`, or real files in the directory `files`. Arrays can be
+    written to; they lie on what `blobs` gives, if that can be, too.
     Raises MalformedPayload (WrongType if only the hint does not fit, naming the place from `where` on; BlobMissing if
     a blob is named and `blobs` is None), what `blobs` raises, and OSError if a file cannot be written.
     """
