@@ -50,12 +50,13 @@ class Stage:
 
     def show(self, who: str, line: str) -> None:
         """The line that a reader would type."""
-        click.secho(f"   {who:>5} $ " if not line.startswith(">>>") else f"   {who:>5} ", fg="cyan", nl=False)
+        python = line.startswith((">>>", "..."))
+        click.secho(f"   {who:>5} " if python else f"   {who:>5} $ ", fg="cyan", nl=False)
         click.echo(line)
 
     def say(self, text: str) -> None:
         for line in text.rstrip().splitlines():
-            click.echo(f"         {line}")
+            click.echo(f"         {line}".rstrip())
 
     def environment(self, who: str, **more: str) -> dict[str, str]:
         """This process's environment without its own Farcall settings, with those of `who`."""
@@ -115,7 +116,10 @@ class Stage:
             process.kill()
             raise SceneFailed(f"{what} did not end within two minutes") from error
         expect(process.returncode == 0, f"{what} ended with exit code {process.returncode}")
-        return json.loads(output)
+        try:
+            return json.loads(output)
+        except ValueError as error:
+            raise SceneFailed(f"{what} did not see what it should have seen; it printed {output!r:.200}") from error
 
     def get(self, who: str, path: str) -> Any:
         """A REST read, as JSON."""
