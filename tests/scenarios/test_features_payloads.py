@@ -123,7 +123,8 @@ SOURCE = """
     def bytes_of(size: int) -> bytes:
         return bytes(size)
 """
-DTYPES = "? i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8 c8 c16 >i4 >f8 S5 U5 M8[ns] m8[s]".split()
+DTYPES = ["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16", ">i4", ">f8", "S5", "U5"]
+DTYPES += ["M8[ns]", "m8[s]"]
 
 
 @pytest.fixture(scope="module", autouse=True)
