@@ -20,6 +20,7 @@ from farcall.wire import frames
 
 _FUTURE_TOLERANCE_SECONDS = 86_400.0
 _PRIORITY_LIMIT = 100
+_KEY_LIMIT = 255
 
 
 @dataclass(slots=True)
@@ -133,6 +134,16 @@ class Terms:
 
 def _not_from_key() -> Failure:
     return Failure("invalid_request", "The id was not made from the key.")
+
+
+def wrong_options(options: CallOptions) -> Failure | None:
+    """What a call may not ask for."""
+    for name, seconds in (("timeout", options.timeout_seconds), ("expires", options.expires_seconds)):
+        if seconds is not None and not 0 < seconds < float("inf"):
+            return Failure("invalid_request", f"{name} is a number of seconds above 0, not {seconds}.")
+    if len(options.key) > _KEY_LIMIT:
+        return Failure("invalid_request", f"An idempotency key has at most {_KEY_LIMIT} characters.")
+    return None
 
 
 def shorter(one: float | None, other: float | None) -> float | None:

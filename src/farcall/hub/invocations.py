@@ -12,7 +12,7 @@ from farcall.domain.errors import Failure, Refused
 from farcall.domain.model import CallOptions, NewInvocation, Settlement
 from farcall.domain.states import InvocationState
 from farcall.hub import ports
-from farcall.hub.admission import Bounds, Call, Target, Terms
+from farcall.hub.admission import Bounds, Call, Target, Terms, wrong_options
 from farcall.hub.catalog import Catalog
 from farcall.hub.dispatch import events
 from farcall.hub.dispatcher import Dispatcher
@@ -95,8 +95,11 @@ class Invocations:
         if not dispatcher.accepting:
             failure = Failure("hub_unavailable", "The hub cannot store anything now.", "Try again in a while.")
             return [(call.id, failure) for call in calls]
+        wrong = wrong_options(options)
+        if wrong is not None:
+            return [(call.id, wrong) for call in calls]
         terms = Terms(subject, target, options, self._bounds, time.time())
-        accepted: list[NewInvocation] = []
+        accepted: dict[bytes, NewInvocation] = {}
         refused: list[tuple[bytes, Failure]] = []
         unvetted: list[tuple[Call | frames.SubmitItem, tuple[str, ...]]] = []
         status = dispatcher.core.status
@@ -108,12 +111,14 @@ class Invocations:
                 unvetted.append((call, admitted.blobs))
             elif status(admitted.id) is not None:
                 self._repeated(admitted, link, refused)
-            else:
+            elif admitted.id not in accepted:
                 dispatcher.callers.add(admitted.id, link)
-                accepted.append(admitted)
+                accepted[admitted.id] = admitted
+            elif accepted[admitted.id].request_digest != admitted.request_digest:
+                refused.append((admitted.id, Failure("conflict", "Two requests have this id.", "Use another one.")))
         if accepted:
             eager = not (acknowledge or options.key or target.row.options.never_twice)
-            dispatcher.feed(events.Submitted(target.row.version, accepted, eager, acknowledge))
+            dispatcher.feed(events.Submitted(target.row.version, list(accepted.values()), eager, acknowledge))
         if unvetted:
             dispatcher.later(self._vet(subject, target, options, unvetted, link, acknowledge))
         return refused
