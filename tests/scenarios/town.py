@@ -77,12 +77,14 @@ class Town(World):
             process.kill()
             process.wait(10)
 
-    def python(self, program: str, *, who: str = "bob", executable: str = sys.executable) -> subprocess.Popen[str]:
+    def python(
+        self, program: str, *, who: str = "bob", executable: str = sys.executable, **more: str
+    ) -> subprocess.Popen[str]:
         """A caller in a process of its own; `farcall` is imported already."""
         return subprocess.Popen(
             [executable, "-c", "import farcall\n" + textwrap.dedent(program)],
             cwd=self.directory,
-            env=self.environment(who),
+            env=self.environment(who, **more),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -63,7 +63,7 @@ class Client:
         resolved = self._channel_now().resolve(asked)
         key = (asked, resolved.interface)
         known = self._functions.get(key)
-        if known is None:
+        if known is None or known.version != resolved.version:
             try:
                 interface = Interface.parse(resolved.document)
             except InterfaceError as error:

@@ -126,6 +126,7 @@ class Workers:
     ) -> list[frames.PublishedFunction]:
         """The full list of what the worker serves from now on; one answer each."""
         presence = self._present[boot]
+        before = presence.names
         answers = await self._catalog.publish(subject, frame.functions)
         presence.versions = [answer.version for answer in answers if answer.failure is None]
         presence.names = [answer.name for answer in answers if answer.failure is None]
@@ -134,10 +135,10 @@ class Workers:
             if row is not None:
                 facts = events.VersionFacts(row.version, row.name, row.options)
                 self._dispatcher.feed(events.VersionPublished(facts))
-        self._index()
         await self._store.do(self._row(presence))
+        self._index()  # together with the next line: a version is not found as served before it is
         self._dispatcher.feed(events.Served(boot, presence.versions))
-        self._catalog.presence_changed(presence.names)
+        self._catalog.presence_changed([*{*before, *presence.names}])
         return answers
 
     def disconnected(self, link: ports.WorkerLink) -> None:
@@ -157,6 +158,8 @@ class Workers:
         if presence is not None:
             presence.state = WorkerState.DRAINING
         self._dispatcher.feed(events.Draining(link.boot))
+        if presence is not None:
+            self._catalog.presence_changed(presence.names)
 
     def drain(self, boot: str) -> bool:
         """Ask a worker to leave; False if it is not connected."""
