@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from farcall.cli.output import clock, json_option, print_json, print_table
+from farcall.cli.output import json_option, print_json, print_table, when
 from farcall.cli.remote import rest
 
 
@@ -27,7 +27,7 @@ def workers(as_json: bool) -> None:
                 item["state"],
                 item["slots"],
                 _machine(item["resources"]),
-                clock(item["connected_at"]),
+                when(item["connected_at"]),
                 ", ".join(item["functions"]),
             ]
             for item in page["items"]

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import click
 
 from farcall.cli import results
-from farcall.cli.output import clock, json_option, print_facts, print_json, print_table, seconds
+from farcall.cli.output import clock, json_option, print_facts, print_json, print_table, seconds, when
 from farcall.cli.remote import client, path, rest
 
 _STATES = ["waiting", "queued", "running", "succeeded", "failed", "cancelled", "expired"]
@@ -140,13 +140,13 @@ def invocations(
         print_json(page)
         return
     print_table(
-        ["id", "function", "status", "created", "ran for", "attempt", "worker"],
+        ["id", "status", "function", "created", "ran for", "attempt", "worker"],
         [
             [
                 item["id"],
-                f"{item['function']}@{item['version']}",
                 item["status"],
-                clock(item["created_at"]),
+                f"{item['function']}@{item['version']}",
+                when(item["created_at"]),
                 f"{item['run_seconds']:.3f} s" if item["run_seconds"] else "",
                 item["attempt"] or "",
                 item["worker"],

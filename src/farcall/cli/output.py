@@ -39,9 +39,9 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], empty: st
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    for place, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=place == 0)  # the first names the row, and is copied
     for row in texts:
         table.add_row(*map(Text, row))  # Text: what others wrote is no markup
     Console().print(table)
@@ -63,6 +63,15 @@ def seconds(text: str) -> float:
 def clock(text: str | None) -> str:
     """An RFC 3339 time as this machine's clock shows it; empty for none."""
     return "" if text is None else datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def when(text: str | None) -> str:
+    """The same, short: the time of day for today, the minute for other days."""
+    if text is None:
+        return ""
+    moment = datetime.fromisoformat(text).astimezone()
+    today = moment.date() == datetime.now().astimezone().date()
+    return moment.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M")
 
 
 def count(number: int, noun: str) -> str:

@@ -8,7 +8,7 @@ import time
 
 import click
 
-from farcall.cli.output import clock, json_option, print_facts, print_json, print_table
+from farcall.cli.output import clock, json_option, print_facts, print_json, print_table, when
 from farcall.cli.remote import credentials, path, rest, rest_with
 
 _UNITS = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
@@ -129,9 +129,9 @@ def list_tokens(as_json: bool) -> None:
                 item["label"],
                 ", ".join(item["scopes"]),
                 item["only"],
-                clock(item["created_at"]),
-                clock(item["expires_at"]),
-                clock(item["revoked_at"]),
+                when(item["created_at"]),
+                when(item["expires_at"]),
+                when(item["revoked_at"]),
             ]
             for item in page["items"]
         ],
@@ -192,7 +192,7 @@ def list_accounts(as_json: bool) -> None:
                 item["email"],
                 "yes" if item["admin"] else "",
                 "yes" if item["disabled"] else "",
-                clock(item["created_at"]),
+                when(item["created_at"]),
             ]
             for item in page["items"]
         ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from farcall.cli.output import clock, json_option, print_json, print_table
+from farcall.cli.output import json_option, print_json, print_table, when
 from farcall.cli.remote import path, rest
 
 
@@ -50,6 +50,6 @@ def shares(as_json: bool) -> None:
         return
     print_table(
         ["name", "with", "can", "since"],
-        [[item["path"], item["handle"], item["can"], clock(item["created_at"])] for item in page["items"]],
+        [[item["path"], item["handle"], item["can"], when(item["created_at"])] for item in page["items"]],
         "Nothing is shared. farcall share NAME HANDLE shares a function or namespace.",
     )

@@ -195,7 +195,7 @@ class Records:
         said = {(line.what, line.detail) for line in lines}
         for reason in self._reasons(identifier):
             detail = await self._workers.in_text(reason.detail)
-            if (reason.what, detail) not in said:
+            if reason.what != "accepted" and (reason.what, detail) not in said:  # that it is, its record shows
                 lines.append(Line(reason.at, reason.what, detail))
         if row.state.final:
             lines += _ending(row)
