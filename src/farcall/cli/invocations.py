@@ -140,7 +140,7 @@ def invocations(
         print_json(page)
         return
     print_table(
-        ["id", "status", "function", "created", "ran for", "attempt", "worker"],
+        ["id", "status", "function", "created", "ran", "try", "worker"],
         [
             [
                 item["id"],
