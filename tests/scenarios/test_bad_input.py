@@ -1,4 +1,6 @@
-"""Wrong turns: each is refused in one clear sentence that says what to do, with the right code, and nothing is lost."""
+"""Wrong turns of callers: each is refused in one clear sentence that says what to do, with the right code, and nothing
+is lost.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ import pytest
 
 import farcall
 from tests.scenarios.world import World, free_port, wait_until
+from tests.scenarios.wrong import ask, refused
 
 MIB = 1024 * 1024
 FUNCTIONS = """
@@ -85,36 +86,6 @@ def kept(world: World) -> str:
 def bob(world: World, kept: str) -> Iterator[farcall.Client]:
     with farcall.connect(world.url, world.tokens["bob"]) as client:
         yield client
-
-
-def ask(
-    world: World, method: str, path: str, body: Any = None, *, token: str | None = None, **headers: str
-) -> tuple[int, dict[str, Any]]:
-    """A REST request as Bob; status and JSON of the answer. `body` is JSON, or bytes as they are."""
-    token = world.tokens["bob"] if token is None else token
-    data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-    sent = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
-    sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-    request = urllib.request.Request(world.url + path, data, sent, method=method)
-    try:
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20) as answer:
-            return answer.status, json.loads(answer.read() or b"{}")
-    except urllib.error.HTTPError as error:
-        kind, problem = error.headers["Content-Type"], json.loads(error.read())
-        status = error.code
-    assert kind == "application/problem+json"
-    assert problem["status"] == status
-    return status, problem
-
-
-def refused(done: subprocess.CompletedProcess[str], *words: str, code: int = 1) -> None:
-    """The command failed with this exit code and a sentence that holds the words; never with a traceback of ours."""
-    assert done.returncode == code, done.stdout + done.stderr
-    assert "Error: " in done.stderr
-    assert "defect" not in done.stderr
-    assert "site-packages" not in done.stderr
-    for word in words:
-        assert word in done.stderr, done.stderr
 
 
 def count(world: World) -> int:
@@ -440,102 +411,6 @@ def test_a_result_over_the_limit_fails_that_call_alone(bob: farcall.Client) -> N
     assert caught.value.code in ("bad_result", "too_large")
     assert str(caught.value)
     assert bob.get("alice/open/zeros")(3) == b"\0\0\0"
-
-
-# -- serving -----------------------------------------------------------------------------------------------------------
-
-UNSERVABLE = {
-    "broken.py": ("import nothing_like_it", ["broken.py, line 1", "nothing_like_it"]),
-    "syntax.py": ("def f(: pass", ["syntax.py, line 1", "SyntaxError"]),
-    "raises.py": ("1 / 0", ["raises.py, line 1", "ZeroDivisionError"]),
-    "exits.py": ("import os; os._exit(3)", ["ends the process that loads it", "exit code 3"]),
-    "empty.py": ("x = 1", ["empty.py", "@farcall.function"]),
-    "twins.py": (
-        "import farcall\n@farcall.function\ndef f(): ...\n@farcall.function(name='f')\ndef g(): ...\n",
-        ["twins.py", "two functions named f", "rename"],
-    ),
-    "option.py": ("import farcall\n@farcall.function(namspace='x')\ndef f(): ...\n", ["namspace", "namespace"]),
-    "hint.py": ("import farcall, threading\n@farcall.function\ndef f(x: threading.Lock): ...\n", ["hint.py", "x"]),
-}
-
-
-@pytest.mark.parametrize("name", UNSERVABLE)
-def test_a_file_that_cannot_be_served_is_refused_with_the_reason(world: World, name: str) -> None:
-    source, words = UNSERVABLE[name]
-    world.write(name, source)
-    refused(world.farcall("serve", name, "--slots", "1", who="alice"), *words)
-
-
-@pytest.mark.parametrize("name", ["missing.py", "no_such_module"])
-def test_what_is_not_there_cannot_be_served(world: World, name: str) -> None:
-    refused(world.farcall("serve", name, "--slots", "1", who="alice"), name)
-
-
-def test_a_function_cannot_take_the_name_of_a_namespace(world: World) -> None:
-    world.write("clash.py", "import farcall\n@farcall.function(name='open')\ndef f(): ...\n")
-    refused(world.farcall("serve", "clash.py", "--slots", "1", who="alice"), "alice/open", "namespace")
-
-
-def test_what_is_not_ones_own_cannot_be_served(world: World) -> None:
-    world.write("thief.py", "import farcall\n@farcall.function(namespace='/alice/open')\ndef scale(x: float): ...\n")
-    refused(world.farcall("serve", "thief.py", "--slots", "1", who="bob"), "alice/open/scale")
-
-
-def test_options_of_serve_are_checked(world: World) -> None:
-    refused(world.farcall("serve", "functions.py", "--slots", "0", who="alice"), "slots", code=2)
-    refused(world.farcall("serve", "functions.py", "--label", "gpu", who="alice"), "KEY=VALUE", code=2)
-    refused(world.farcall("serve", who="alice"), "Missing argument", code=2)
-
-
-# -- hubs that do not start --------------------------------------------------------------------------------------------
-
-
-def start(world: World, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Start a hub that is expected to refuse."""
-    return subprocess.run(
-        [sys.executable, "-m", "farcall", "hub", *arguments],
-        cwd=world.directory,
-        env=world.environment(**environment),
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-
-
-def test_a_port_in_use_is_named_and_the_hub_there_goes_on(world: World) -> None:
-    refused(start(world, "--data", "second", "--port", str(world.port)), str(world.port), "choose another", "--port")
-    assert ask(world, "GET", "/readyz", token="")[0] == 200
-
-
-def test_a_data_directory_of_another_hub_is_not_touched(world: World) -> None:
-    refused(start(world, "--data", "hub", "--port", "0"), "in use by another hub", str(world.processes["hub"].pid))
-    assert ask(world, "GET", "/readyz", token="")[0] == 200
-
-
-@pytest.mark.parametrize("data", ["functions.py", "functions.py/hub"])
-def test_a_data_directory_that_cannot_be_written_is_refused(world: World, data: str) -> None:
-    refused(start(world, "--data", data, "--port", "0"), data, "not writable", "choose another one")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "environment", "words", "code"),
-    [
-        (["--port", "99999"], {}, ["99999"], 2),
-        (["--config", "nowhere.toml"], {}, ["nowhere.toml"], 2),
-        ([], {"FARCALL_HUB_LEASE_SECONDS": "soon"}, ["FARCALL_HUB_LEASE_SECONDS", "lease_seconds"], 1),
-        ([], {"FARCALL_HUB_LEESE_SECONDS": "3"}, ["did you mean FARCALL_HUB_LEASE_SECONDS?"], 1),
-    ],
-)
-def test_settings_that_are_wrong_are_named(
-    world: World, arguments: list[str], environment: dict[str, str], words: list[str], code: int
-) -> None:
-    refused(start(world, "--data", "third", *arguments, **environment), *words, code=code)
-
-
-def test_a_settings_file_that_is_wrong_is_named_with_its_place(world: World) -> None:
-    world.write("hub.toml", "[hub]\nport = 'high'\n")
-    refused(start(world, "--config", "hub.toml"), "port", "hub.toml")
 
 
 # -- in the end --------------------------------------------------------------------------------------------------------
