@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from farcall.domain import access
@@ -16,29 +15,13 @@ from farcall.hub.catalog import Catalog
 from farcall.hub.dispatch import events
 from farcall.hub.dispatcher import Dispatcher, reclaimed
 from farcall.hub.logs import Logs
+from farcall.hub.presence import Presence, Presences
 from farcall.hub.streams import Streams
 from farcall.wire import frames
 
 _MAX_SLOTS = 4096
 _OUTCOMES = frozenset({AttemptState.SUCCEEDED, AttemptState.FAILED, AttemptState.CANCELLED, AttemptState.LOST})
 _MAX_CREDIT = 1_048_576
-
-
-@dataclass(slots=True)
-class Presence:
-    """A worker as the hub sees it now."""
-
-    boot: str
-    account: int
-    handle: str
-    name: str
-    slots: int
-    resources: dict[str, int | float | str | bool]
-    state: WorkerState
-    connected_at: float
-    seen_at: float
-    versions: list[int] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
 
 
 class Workers:
@@ -53,22 +36,21 @@ class Workers:
         self.logs = logs
         self.streams = streams
         self._hub = hub
-        self._present: dict[str, Presence] = {}
-        self._servers: dict[int, set[str]] = {}  # version to boots
+        self._present = Presences()
         dispatcher.on_worker_gone = self._given_up
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def present(self) -> list[Presence]:
         """Every worker that is connected or may yet return."""
-        return list(self._present.values())
+        return list(self._present.all())
 
     def ready_for(self, version: int) -> int:
         """How many connected workers serve the version."""
-        return sum(self._present[boot].state is WorkerState.READY for boot in self._servers.get(version, ()))
+        return self._present.ready(version)
 
     def serving(self, version: int) -> list[Presence]:
-        return [self._present[boot] for boot in self._servers.get(version, ())]
+        return self._present.serving(version)
 
     async def hidden_blob(self, account: int, digests: Sequence[str]) -> str:
         """The first of these blobs that the account may not read, or "" if there is none."""
@@ -104,8 +86,8 @@ class Workers:
         )
         if known is not None:
             presence.versions, presence.names = known.versions, known.names
-        self._present[boot] = presence
-        await self._store.do(self._row(presence))
+        changed = self._present.put(presence)
+        await self._store.do(self._row(presence, presence.versions))
         resumes = await self._resumes(frame.resume)
         old = self._dispatcher.attach_worker(link)
         if old is not None:
@@ -113,7 +95,7 @@ class Workers:
         self._dispatcher.feed(
             events.WorkerJoined(boot, subject.key, frame.slots, frame.credit, dict(frame.resources), resumes)
         )
-        self._catalog.presence_changed(presence.names)
+        self._catalog.presence_changed(changed)
 
     async def _resumes(self, held: Sequence[frames.AttemptKey]) -> list[events.Resumed]:
         queued = {row.invocation.id: row for row in await self._store.queued([key.id for key in held])} if held else {}
@@ -125,20 +107,22 @@ class Workers:
         self, subject: access.Subject, frame: frames.Publish, boot: str
     ) -> list[frames.PublishedFunction]:
         """The full list of what the worker serves from now on; one answer each."""
-        presence = self._present[boot]
-        before = presence.names
         answers = await self._catalog.publish(subject, frame.functions)
-        presence.versions = [answer.version for answer in answers if answer.failure is None]
-        presence.names = [answer.name for answer in answers if answer.failure is None]
-        for version in presence.versions:
+        good = [answer for answer in answers if answer.failure is None]
+        versions, names = [answer.version for answer in good], [answer.name for answer in good]
+        for version in versions:
             row = await self._store.version(key=version)
             if row is not None:
                 facts = events.VersionFacts(row.version, row.name, row.options)
                 self._dispatcher.feed(events.VersionPublished(facts))
-        await self._store.do(self._row(presence))
-        self._index()  # together with the next line: a version is not found as served before it is
-        self._dispatcher.feed(events.Served(boot, presence.versions))
-        self._catalog.presence_changed([*{*before, *presence.names}])
+        presence = self._present.get(boot)
+        if presence is None:
+            raise Refused("worker_lost", "The hub gave this worker up while it published.", "It will connect anew.")
+        await self._store.do(self._row(presence, versions))
+        # From here on without a pause: nobody finds a version served before it is.
+        changed = self._present.serve(presence, versions, names)
+        self._dispatcher.feed(events.Served(boot, versions))
+        self._catalog.presence_changed(changed)
         return answers
 
     def disconnected(self, link: ports.WorkerLink) -> None:
@@ -146,20 +130,18 @@ class Workers:
         presence = self._present.get(link.boot)
         if presence is None or self._dispatcher.worker_link(link.boot) is not link:
             return
-        if presence.state is WorkerState.READY:
-            presence.state = WorkerState.AWAY
+        ready = presence.state is WorkerState.READY
+        changed = self._present.move(presence, WorkerState.AWAY) if ready else []
         self._dispatcher.detach_worker(link)
-        self._catalog.presence_changed(presence.names)
+        self._catalog.presence_changed(changed)
         self._store.write(ports.EndPresence(link.boot, "away", time.time()))
 
     def left(self, link: ports.WorkerLink) -> None:
         """The worker said goodbye: it will not come back under this boot."""
         presence = self._present.get(link.boot)
-        if presence is not None:
-            presence.state = WorkerState.DRAINING
+        changed = self._present.move(presence, WorkerState.DRAINING) if presence is not None else []
         self._dispatcher.feed(events.Draining(link.boot))
-        if presence is not None:
-            self._catalog.presence_changed(presence.names)
+        self._catalog.presence_changed(changed)
 
     def drain(self, boot: str) -> bool:
         """Ask a worker to leave; False if it is not connected."""
@@ -174,20 +156,10 @@ class Workers:
         if link is not None:  # silent until now; whatever it says next, it has to begin anew
             self._dispatcher.detach_worker(link)
             link.close("worker_lost", "The hub had given this worker up, since it was silent for too long.")
-        presence = self._present.pop(boot, None)
-        if presence is not None:
-            self._index()
-            self._catalog.presence_changed(presence.names)
+        self._catalog.presence_changed(self._present.remove(boot))
         self._store.write(ports.EndPresence(boot, state, time.time()))
 
-    def _index(self) -> None:
-        servers: dict[int, set[str]] = {}
-        for presence in self._present.values():
-            for version in presence.versions:
-                servers.setdefault(version, set()).add(presence.boot)
-        self._servers = servers
-
-    def _row(self, presence: Presence) -> ports.PutPresence:
+    def _row(self, presence: Presence, versions: Sequence[int]) -> ports.PutPresence:
         return ports.PutPresence(
             presence.boot,
             presence.account,
@@ -195,7 +167,7 @@ class Workers:
             self._hub,
             presence.slots,
             dict(presence.resources),
-            tuple(presence.versions),
+            tuple(versions),
             presence.state.label,
             presence.seen_at,
         )
