@@ -5,7 +5,6 @@ Works on any schema that passed `Interface.parse`, so on documents of other part
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 _SPELLINGS = {
@@ -93,9 +92,3 @@ def signature_text(document: dict[str, Any]) -> str:
     result = annotation_text(document["result"])
     arrow = f"Iterator[{result}]" if document["stream"] else result
     return f"({', '.join(parts)}) -> {arrow}"
-
-
-def json_text(value: object) -> str:
-    """Compact JSON for messages, cut to 60 characters."""
-    text = json.dumps(value, ensure_ascii=False, default=repr)
-    return text if len(text) <= 60 else text[:59] + "…"

@@ -15,7 +15,6 @@ from farcall.domain import access
 from farcall.domain import ids as identifiers
 from farcall.domain.errors import Refused
 from farcall.gateway.services import GatewayOptions, HubServices
-from farcall.wire import rest
 
 JSON = "application/json"
 MSGPACK = "application/msgpack"
@@ -180,7 +179,3 @@ def seconds_of(when: datetime | None) -> float | None:
     if when is None:
         return None
     return (when if when.tzinfo is not None else when.replace(tzinfo=UTC)).timestamp()
-
-
-def paged(items: list[Any], following: str | None) -> Reply:
-    return Reply(rest.Page(items, following))

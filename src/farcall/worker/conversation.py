@@ -37,7 +37,6 @@ class Conversation:
         self._register = register
         self._publications = publications
         self._on_published = on_published
-        self._on_drain = on_drain
         self._on_event = on_event
         self._publish_seq = 0
         self._unanswered = False  # the hub has not said yet which versions it will offer

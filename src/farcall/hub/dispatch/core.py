@@ -195,9 +195,6 @@ class Core:
         waiting = sum(lanes.waiting(lane) for level in record.levels.values() for lane in level.lanes.values())
         return VersionLoad(version, waiting + len(record.backing_off), record.running, record.ready)
 
-    def knows_version(self, version: int) -> bool:
-        return version in self.state.versions
-
     @property
     def recovering(self) -> bool:
         """Whether workers from before the restart are still waited for."""

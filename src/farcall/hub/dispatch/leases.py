@@ -49,7 +49,6 @@ def started(state: State, event: Started, now: Now) -> None:
             continue  # said twice, or it has ended
         entry.attempt = require(ATTEMPT_TRANSITIONS, entry.attempt, AttemptState.RUNNING)
         entry.started_at = now.wall
-        entry.started_mono = now.mono
         timeout = entry.invocation.timeout_seconds or entry.lane.version.options.timeout_seconds
         if timeout is not None:
             limits = state.limits

@@ -60,7 +60,6 @@ class Entry(msgspec.Struct, eq=False):
     estimate: float = 0.0
     offered_at: float = 0.0
     started_at: float = 0.0
-    started_mono: float = 0.0
     recalled: bool = False
     streamed: bool = False
     setbacks: int = 0  # returns that were answered with a delay
