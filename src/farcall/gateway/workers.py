@@ -6,7 +6,7 @@ from farcall.domain import access, names
 from farcall.domain.errors import Refused
 from farcall.gateway.exchange import Exchange, Reply, moment
 from farcall.gateway.operations import Answer, Operation
-from farcall.hub.workers import Presence
+from farcall.hub.presence import Presence
 from farcall.wire import rest
 
 
