@@ -34,8 +34,24 @@ class Noting:
         return digest
 
 
+class Sending:
+    """A sink that sends what was noted before, in the same order: digests of large values are not made twice.
+
+    A value that was changed in between is refused by the hub, since its digest is another.
+    """
+
+    def __init__(self, blobs: Blobs, digests: list[str]) -> None:
+        self._blobs = blobs
+        self._digests = iter(digests)
+
+    def put(self, data: bytes | memoryview) -> str:
+        digest = next(self._digests, "") or digest_of(data)
+        self._blobs.send(data, digest)
+        return digest
+
+
 class Blobs:
-    """Source and sink of one client. Safe with threads."""
+    """What one client has sent, and the source of what it gets. Safe with threads."""
 
     def __init__(self, rest: Rest, limit_bytes: int) -> None:
         self._rest = rest
@@ -49,13 +65,12 @@ class Blobs:
             at = self._sent.get(digest)
         return at is not None and time.monotonic() - at < _KNOWN_SECONDS
 
-    def put(self, data: bytes | memoryview) -> str:
+    def send(self, data: bytes | memoryview, digest: str) -> None:
         """Upload, unless that was done a short while ago; raises FarcallError."""
         size = len(data)
         if size > self._limit_bytes:
             message = f"One value takes {size} bytes; the hub's limit is {self._limit_bytes}."
             raise from_failure(Failure("too_large", message, "Send it in parts."))
-        digest = digest_of(data)
         if not self.known(digest):
             self._rest.upload(data, digest)
             with self._lock:
@@ -63,7 +78,6 @@ class Blobs:
                 self._sent.move_to_end(digest)
                 if len(self._sent) > _KNOWN_LIMIT:
                     self._sent.popitem(last=False)
-        return digest
 
     def open(self, digest: str, size: int) -> bytes | memoryview:
         """The bytes, verified; very large ones are a map of a file that vanishes with its last user."""

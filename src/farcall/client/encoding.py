@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from farcall import payload
-from farcall.client.blobs import Blobs, Noting
+from farcall.client.blobs import Blobs, Noting, Sending
 from farcall.client.errors import FarcallError, from_failure
 from farcall.domain.binding import BindingError, bind
 from farcall.domain.errors import Failure
@@ -54,7 +54,8 @@ def arguments_bytes(
     if noting.digests and not all(map(blobs.known, noting.digests)):
         if not may_upload:
             raise MustUpload
-        data = payload.encode(bound, where="args", blobs=blobs, blob_threshold_bytes=threshold)
+        sending = Sending(blobs, noting.digests)
+        data = payload.encode(bound, where="args", blobs=sending, blob_threshold_bytes=threshold)
     return data
 
 

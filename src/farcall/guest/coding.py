@@ -8,15 +8,18 @@ import shutil
 from pathlib import Path
 from typing import Any, Final
 
+from blake3 import blake3
+
 from farcall.guest.loading import Served
 from farcall.guest.messages import RunItem
 from farcall.payload.codes import Code
 from farcall.payload.decode import decode
-from farcall.payload.digests import digest_of
+from farcall.payload.digests import PREFIX
 from farcall.payload.encode import encode
 from farcall.payload.errors import MalformedPayload, WrongType
 
 STREAM_ITEM_LIMIT_BYTES: Final = 4 * 1024 * 1024
+_PIECE_BYTES: Final = 256 * 1024
 _FILE_MARK: Final = bytes([Code.FILE])  # occurs in every payload that holds a file
 
 
@@ -51,14 +54,25 @@ class Spool:
         size = len(data)
         if size > self._limit_bytes:
             raise TooLarge(f"a part of the result takes {size} bytes; the limit is {self._limit_bytes}")
-        digest = digest_of(data)
-        if digest not in self.digests:
-            path = self._directory / digest.rpartition(":")[2]
-            temporary = path.with_suffix(".part")
-            temporary.write_bytes(data)
-            os.replace(temporary, path)
+        temporary = self._directory / "unnamed.part"
+        digest = _write(temporary, memoryview(data))
+        if digest in self.digests:
+            temporary.unlink()
+        else:
+            os.replace(temporary, self._directory / digest.rpartition(":")[2])
             self.digests.append(digest)
         return digest
+
+
+def _write(path: Path, data: memoryview) -> str:
+    """Returns the digest: each piece is hashed and written while it is in the processor's cache."""
+    hasher = blake3()
+    with open(path, "wb") as file:
+        for start in range(0, len(data), _PIECE_BYTES):
+            piece = data[start : start + _PIECE_BYTES]
+            hasher.update(piece)
+            file.write(piece)
+    return PREFIX + hasher.hexdigest()
 
 
 class Coder:
