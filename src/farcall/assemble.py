@@ -19,6 +19,8 @@ from farcall.link.loops import new_event_loop
 from farcall.settings import HubSettings, WorkerSettings
 
 if TYPE_CHECKING:
+    from farcall.gateway.services import GatewayOptions
+    from farcall.hub.dispatch.core import Core
     from farcall.worker.options import Event
 
 Say = Callable[[str], None]
@@ -67,13 +69,11 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner()) -> Hub:
     """Open the store, recover, and wire everything. Raises ports.StoreUnusable."""
     from farcall.gateway.app import create_app
     from farcall.gateway.channels import Channels
-    from farcall.gateway.services import GatewayOptions, HubServices
+    from farcall.gateway.services import HubServices
     from farcall.hub import ports
     from farcall.hub.accounts import Accounts
     from farcall.hub.blobs import BlobRoom
     from farcall.hub.catalog import Catalog
-    from farcall.hub.dispatch.core import Core
-    from farcall.hub.dispatch.events import Limits
     from farcall.hub.dispatcher import Dispatcher, now
     from farcall.hub.housekeeping import keep_house
     from farcall.hub.invocations import Invocations
@@ -96,16 +96,7 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner()) -> Hub:
     try:
         identity = _identity(data)
         epoch = await store.do(ports.BeginEpoch(identity, now().wall))
-        limits = Limits(
-            window_items=settings.window_items,
-            window_bytes=settings.window_bytes,
-            prefetch_seconds=settings.prefetch_seconds,
-            lease_seconds=settings.lease_seconds,
-            lease_margin_seconds=settings.lease_margin_seconds,
-            resume_grace_seconds=settings.resume_grace_seconds,
-            no_worker_grace_seconds=settings.no_worker_grace_seconds,
-        )
-        dispatcher = Dispatcher(Core(epoch, limits, random.Random()), store)  # for jitter only
+        dispatcher = Dispatcher(_core(settings, epoch), store)
         accounts = Accounts(store)
         catalog = Catalog(store)
         log_files = SegmentLogFiles(data / "logs")
@@ -136,16 +127,9 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner()) -> Hub:
             pin_seconds=settings.blob_pin_seconds,
             needed_by=dispatcher.core.needs_blob,
         )
-        constants = {
-            "hub": identity,
-            "epoch": epoch,
-            "heartbeat_seconds": settings.heartbeat_seconds,
-            "lease_seconds": settings.lease_seconds,
-            "resume_grace_seconds": settings.resume_grace_seconds,
-            "inline_limit_bytes": settings.inline_limit_bytes,
-            "blob_limit_bytes": settings.blob_limit_bytes,
-        }
-        channels = Channels(accounts, invocations, workers, dispatcher, streams, constants)
+        channels = Channels(
+            accounts, invocations, workers, dispatcher, streams, _said_in_welcome(settings, identity, epoch)
+        )
         catalog.on_changed(channels.catalog_changed)
         revocation = Revocation(dispatcher, store)
         accounts.on_access_changed(lambda account: dispatcher.later(revocation.access_changed(account)))
@@ -167,16 +151,9 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner()) -> Hub:
                 interval_seconds=settings.housekeeping_seconds,
             )
         )
-        options = GatewayOptions(
-            version("farcall"),
-            settings.body_limit_bytes,
-            settings.default_wait_seconds,
-            settings.wait_limit_seconds,
-        )
-        app = create_app(services, options)
         return Hub(
             settings,
-            app,
+            create_app(services, _gateway_options(settings)),
             services,
             store,
             log_files,
@@ -189,6 +166,43 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner()) -> Hub:
     except BaseException:
         await store.close()
         raise
+
+
+def _core(settings: HubSettings, epoch: int) -> Core:
+    from farcall.hub.dispatch.core import Core
+    from farcall.hub.dispatch.events import Limits
+
+    limits = Limits(
+        window_items=settings.window_items,
+        window_bytes=settings.window_bytes,
+        prefetch_seconds=settings.prefetch_seconds,
+        lease_seconds=settings.lease_seconds,
+        lease_margin_seconds=settings.lease_margin_seconds,
+        resume_grace_seconds=settings.resume_grace_seconds,
+        no_worker_grace_seconds=settings.no_worker_grace_seconds,
+    )
+    return Core(epoch, limits, random.Random())  # for jitter only
+
+
+def _said_in_welcome(settings: HubSettings, identity: str, epoch: int) -> dict[str, Any]:
+    """What clients and workers must know of the hub."""
+    return {
+        "hub": identity,
+        "epoch": epoch,
+        "heartbeat_seconds": settings.heartbeat_seconds,
+        "lease_seconds": settings.lease_seconds,
+        "resume_grace_seconds": settings.resume_grace_seconds,
+        "inline_limit_bytes": settings.inline_limit_bytes,
+        "blob_limit_bytes": settings.blob_limit_bytes,
+    }
+
+
+def _gateway_options(settings: HubSettings) -> GatewayOptions:
+    from farcall.gateway.services import GatewayOptions
+
+    return GatewayOptions(
+        version("farcall"), settings.body_limit_bytes, settings.default_wait_seconds, settings.wait_limit_seconds
+    )
 
 
 def _identity(data: Path) -> str:
