@@ -1,4 +1,4 @@
-"""A small world for stories: a hub, workers, people, each in processes of their own, on loopback, in a scratch directory."""
+"""A small world for stories: hub, workers and people in processes of their own, on loopback, in a scratch directory."""
 
 from __future__ import annotations
 
@@ -57,7 +57,11 @@ class World:
 
     def environment(self, who: str = "", url: str = "", **more: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("FARCALL_")}
-        kept |= {"PYTHONUNBUFFERED": "1", "HOME": str(self.directory), "XDG_CONFIG_HOME": str(self.directory / "config")}
+        kept |= {
+            "PYTHONUNBUFFERED": "1",
+            "HOME": str(self.directory),
+            "XDG_CONFIG_HOME": str(self.directory / "config"),
+        }
         if who:
             kept |= {"FARCALL_HUB": url or self.url, "FARCALL_TOKEN": self.tokens[who]}
         return kept | more
@@ -80,7 +84,9 @@ class World:
         path = self.directory / f"{name}.log"
         return path.read_text() if path.exists() else ""
 
-    def farcall(self, *arguments: str, who: str = "", stdin: str = "", timeout: float = 60.0) -> subprocess.CompletedProcess[str]:
+    def farcall(
+        self, *arguments: str, who: str = "", stdin: str = "", timeout: float = 60.0
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end; its exit code is for the story to judge."""
         return subprocess.run(
             [*FARCALL, *arguments],
@@ -142,7 +148,16 @@ class World:
         path.write_text(textwrap.dedent(text))
         return path
 
-    def serve(self, name: str, source: str, *, who: str = "alice", slots: int = 1, url: str = "", options: tuple[str, ...] = ()) -> None:
+    def serve(
+        self,
+        name: str,
+        source: str,
+        *,
+        who: str = "alice",
+        slots: int = 1,
+        url: str = "",
+        options: tuple[str, ...] = (),
+    ) -> None:
         """Start a worker called `name` and wait until the hub sees what it serves."""
         self.start(name, "serve", source, "--name", name, "--slots", str(slots), *options, who=who, url=url)
         self._wait_for(name, lambda: self.worker(name, who).get("functions"), f"{name} serves")
