@@ -97,6 +97,7 @@ class CallerConversation:
     async def refresh(self) -> None:
         """The account's permissions changed: read them anew; raises Refused if the token no longer holds."""
         self._subject = await self._accounts.authenticate(self._token)
+        self._link.send(frames.Changed([""]))  # all of them: what was found may be out of reach now
 
     def goodbye(self, frame: Any) -> None:
         """A client that leaves and one that vanishes are treated alike."""
