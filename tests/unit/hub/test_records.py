@@ -12,6 +12,7 @@ from farcall.domain.states import InvocationState
 from farcall.hub import ports
 from farcall.hub.logs import TEXT_LIMIT, Logs
 from farcall.hub.records import Line, Query, Records, failure_of
+from farcall.testing.memory_files import MemoryLogFiles
 from farcall.wire import frames
 
 from .conftest import House
@@ -161,32 +162,13 @@ async def test_a_timeline_has_what_the_store_and_the_dispatcher_know_each_once(
     assert "0.250 s" in lines[-1].detail
 
 
-class LogFilesInMemory:
-    """The LogFiles port, without files."""
-
-    def __init__(self) -> None:
-        self.lines: dict[bytes, list[ports.LogLine]] = {}
-
-    def append(self, identifier: bytes, lines: list[ports.LogLine]) -> None:
-        self.lines.setdefault(identifier, []).extend(lines)
-
-    async def read(self, identifier: bytes, after: tuple[int, int] | None = None) -> list[ports.LogLine]:
-        return [line for line in self.lines.get(identifier, []) if after is None or (line.fence, line.seq) > after]
-
-    async def delete(self, identifier: bytes) -> None:
-        self.lines.pop(identifier, None)
-
-    async def close(self) -> None:
-        self.lines.clear()
-
-
 def line(identifier: bytes, seq: int, text: str = "x", stream: str = "stdout") -> frames.LogItem:
     return frames.LogItem(identifier, 1, seq, 1.0, stream, text)
 
 
 async def test_what_a_worker_says_is_cut_and_its_stream_is_one_of_ours(house: House, records: Records) -> None:
     identifier = await accepted(house)
-    logs = Logs(LogFilesInMemory())
+    logs = Logs(MemoryLogFiles())
     logs.store([line(identifier, 0, "y" * (TEXT_LIMIT + 5)), line(identifier, 1, stream="cut")])
     read = await logs.read(records, await house.subject("bob"), identifier)
     assert len(read[0].text) == TEXT_LIMIT + 1
@@ -196,7 +178,7 @@ async def test_what_a_worker_says_is_cut_and_its_stream_is_one_of_ours(house: Ho
 
 async def test_a_follower_gets_lines_as_they_come_until_the_end(house: House, records: Records) -> None:
     identifier = await accepted(house)
-    logs = Logs(LogFilesInMemory())
+    logs = Logs(MemoryLogFiles())
     logs.store([line(identifier, 0)])
     got: list[int] = []
 
@@ -220,7 +202,7 @@ async def test_a_follower_gets_lines_as_they_come_until_the_end(house: House, re
 
 async def test_following_ends_when_the_permission_does(house: House, records: Records) -> None:
     identifier = await accepted(house)
-    logs = Logs(LogFilesInMemory())
+    logs = Logs(MemoryLogFiles())
     following = logs.follow(records, lambda: house.subject("bob"), identifier)
     assert await anext(following) == []
     bob = await house.subject("bob")
