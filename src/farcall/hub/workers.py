@@ -22,6 +22,8 @@ from farcall.wire import frames
 _MAX_SLOTS = 4096
 _OUTCOMES = frozenset({AttemptState.SUCCEEDED, AttemptState.FAILED, AttemptState.CANCELLED, AttemptState.LOST})
 _MAX_CREDIT = 1_048_576
+_MAX_RESOURCES = 256
+_MAX_STAGE = 200  # characters
 
 
 class Workers:
@@ -37,6 +39,7 @@ class Workers:
         self.streams = streams
         self._hub = hub
         self._present = Presences()
+        self._before: dict[str, int] = {}  # boots that were here before the hub's start, to their accounts
         dispatcher.on_worker_gone = self._given_up
 
     # -- reading -------------------------------------------------------------------------------------------------------
@@ -60,6 +63,10 @@ class Workers:
                 return digest
         return ""
 
+    def expect(self, before: Sequence[ports.PresenceRow]) -> None:
+        """These were here before the hub's start, and may come back; nobody else under their boots."""
+        self._before = {row.boot: row.account for row in before}
+
     # -- coming and going ----------------------------------------------------------------------------------------------
 
     async def register(self, subject: access.Subject, frame: frames.Register, link: ports.WorkerLink) -> None:
@@ -68,10 +75,12 @@ class Workers:
             raise Refused("permission_denied", "This token may not serve functions.", "Use one with the scope serve.")
         if not 1 <= frame.slots <= _MAX_SLOTS or not 0 <= frame.credit <= _MAX_CREDIT:
             raise Refused("invalid_request", f"A worker has 1 to {_MAX_SLOTS} slots and a credit up to {_MAX_CREDIT}.")
+        if len(frame.resources) > _MAX_RESOURCES or any(value != value for value in frame.resources.values()):
+            raise Refused("invalid_request", f"A worker has at most {_MAX_RESOURCES} resources, and none is NaN.")
         boot = link.boot
-        known = self._present.get(boot)
-        if known is not None and known.account != subject.key:
-            raise Refused("permission_denied", "Another account's worker has this boot id.", "Start the worker anew.")
+        if self._before.get(boot, subject.key) != subject.key:
+            raise _not_yours()
+        resumes = await self._resumes(subject, frame.resume, link)
         now = time.time()
         presence = Presence(
             boot,
@@ -84,11 +93,15 @@ class Workers:
             now,
             now,
         )
+        known = self._present.get(boot)
+        await self._store.do(self._row(presence, known.versions if known is not None else ()))
+        # From here on without a pause: a worker is ready when it has a line, and not before.
+        known = self._present.get(boot)
+        if known is not None and known.account != subject.key:
+            raise _not_yours()
         if known is not None:
             presence.versions, presence.names = known.versions, known.names
         changed = self._present.put(presence)
-        await self._store.do(self._row(presence, presence.versions))
-        resumes = await self._resumes(frame.resume)
         old = self._dispatcher.attach_worker(link)
         if old is not None:
             old.close("conflict", "The same worker has connected again.")
@@ -97,11 +110,32 @@ class Workers:
         )
         self._catalog.presence_changed(changed)
 
-    async def _resumes(self, held: Sequence[frames.AttemptKey]) -> list[events.Resumed]:
-        queued = {row.invocation.id: row for row in await self._store.queued([key.id for key in held])} if held else {}
-        return [
-            events.Resumed(key.id, key.fence, reclaimed(queued[key.id]) if key.id in queued else None) for key in held
-        ]
+    async def _resumes(
+        self, subject: access.Subject, held: Sequence[frames.AttemptKey], link: ports.WorkerLink
+    ) -> list[events.Resumed]:
+        """What it may go on with: whoever knows an id could claim to hold it, so it must be of a function it may serve."""
+        if not held:
+            return []
+        queued = {row.invocation.id: row for row in await self._store.queued([key.id for key in held])}
+        versions = {row.invocation.version for row in queued.values()}
+        rows = {version: await self._store.version(key=version) for version in versions}
+        may = {
+            version
+            for version, row in rows.items()
+            if row is not None and access.decide(subject, "serve", row.name).allowed
+        }
+        resumes: list[events.Resumed] = []
+        denied: list[frames.AttemptKey] = []
+        for key in held:
+            row = queued.get(key.id)
+            if key.fence <= 0 or (row is not None and row.invocation.version not in may):
+                denied.append(key)
+            else:
+                resumes.append(events.Resumed(key.id, key.fence, reclaimed(row) if row is not None else None))
+        if denied:
+            link.send(frames.CancelAttempts(denied))
+            link.send(frames.Acknowledge([], list(denied)))
+        return resumes
 
     async def publish(
         self, subject: access.Subject, frame: frames.Publish, boot: str
@@ -111,7 +145,8 @@ class Workers:
         good = [answer for answer in answers if answer.failure is None]
         versions, names = [answer.version for answer in good], [answer.name for answer in good]
         for version in versions:
-            row = await self._store.version(key=version)
+            known = self._dispatcher.core.knows_version(version)
+            row = None if known else await self._store.version(key=version)
             if row is not None:
                 facts = events.VersionFacts(row.version, row.name, row.options)
                 self._dispatcher.feed(events.VersionPublished(facts))
@@ -132,12 +167,14 @@ class Workers:
             return
         ready = presence.state is WorkerState.READY
         changed = self._present.move(presence, WorkerState.AWAY) if ready else []
-        self._dispatcher.detach_worker(link)
-        self._catalog.presence_changed(changed)
         self._store.write(ports.EndPresence(link.boot, "away", time.time()))
+        self._dispatcher.detach_worker(link)  # one that drained is gone with this, which is the last word on it
+        self._catalog.presence_changed(changed)
 
     def left(self, link: ports.WorkerLink) -> None:
         """The worker said goodbye: it will not come back under this boot."""
+        if self._dispatcher.worker_link(link.boot) is not link:
+            return  # it never registered, and speaks of somebody else's boot
         presence = self._present.get(link.boot)
         changed = self._present.move(presence, WorkerState.DRAINING) if presence is not None else []
         self._dispatcher.feed(events.Draining(link.boot))
@@ -172,11 +209,26 @@ class Workers:
             presence.seen_at,
         )
 
-    def seen(self, boot: str) -> None:
-        """Any sign of life."""
-        presence = self._present.get(boot)
-        if presence is not None:
+    def seen(self, link: ports.WorkerLink) -> None:
+        """Any sign of life. One that has not registered yet is nobody's."""
+        presence = self._present.get(link.boot)
+        if presence is not None and self._dispatcher.worker_link(link.boot) is link:
             presence.seen_at = time.time()
+            self._dispatcher.feed(events.HeartbeatSeen(link.boot))
+
+    async def restrict(self, subject: access.Subject, link: ports.WorkerLink) -> None:
+        """What the worker's account may no longer serve is not placed there any more."""
+        presence = self._present.get(link.boot)
+        if presence is None or self._dispatcher.worker_link(link.boot) is not link:
+            return
+        held = list(zip(presence.versions, presence.names, strict=True))
+        kept = [pair for pair in held if access.decide(subject, "serve", pair[1]).allowed]
+        if kept != held:
+            versions = [version for version, _ in kept]
+            changed = self._present.serve(presence, versions, [name for _, name in kept])
+            self._dispatcher.feed(events.Served(link.boot, versions))
+            self._catalog.presence_changed(changed)
+            await self._store.do(self._row(presence, versions))
 
 
 class WorkerConversation:
@@ -220,8 +272,7 @@ class WorkerConversation:
         self._link.send(frames.Published(frame.seq, answers))
 
     def _heartbeat(self, frame: frames.Heartbeat) -> None:
-        self._workers.seen(self._boot)
-        self._dispatcher.feed(events.HeartbeatSeen(self._boot))
+        self._workers.seen(self._link)
         self._link.send(frames.HeartbeatAck(frame.seq))
 
     def _credit(self, frame: frames.Credit) -> None:
@@ -265,7 +316,13 @@ class WorkerConversation:
 
     def _progress(self, frame: frames.Progress) -> None:
         current = self._dispatcher.core.attempt
-        self._dispatcher.report_progress([item for item in frame.items if current(item.id) == (self._boot, item.fence)])
+        self._dispatcher.report_progress(
+            [
+                frames.ProgressItem(item.id, item.fence, _fraction(item.fraction), item.stage[:_MAX_STAGE])
+                for item in frame.items
+                if current(item.id) == (self._boot, item.fence)
+            ]
+        )
 
     def _stream(self, frame: frames.Stream) -> None:
         self._workers.streams.from_worker(self._boot, frame)
@@ -276,6 +333,7 @@ class WorkerConversation:
     async def refresh(self) -> None:
         """The account's permissions changed: read them anew; raises Refused if the token no longer holds."""
         self._subject = await self._accounts.authenticate(self._token)
+        await self._workers.restrict(self._subject, self._link)
 
     def goodbye(self, frame: Any) -> None:
         """A worker that says goodbye will not come back under this boot."""
@@ -284,3 +342,12 @@ class WorkerConversation:
 
     def disconnected(self) -> None:
         self._workers.disconnected(self._link)
+
+
+def _fraction(claimed: float) -> float:
+    """A share of the whole; nonsense counts as nothing."""
+    return min(1.0, claimed) if claimed > 0 else 0.0
+
+
+def _not_yours() -> Refused:
+    return Refused("permission_denied", "Another account's worker has this boot id.", "Start the worker anew.")

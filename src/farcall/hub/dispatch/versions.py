@@ -15,6 +15,8 @@ def published(state: State, event: VersionPublished, now: Now) -> None:
     if version is None:
         state.versions[facts.version] = Version(facts)
         return
+    if version.facts == facts and not version.withdrawn:
+        return  # every worker that serves it says so
     version.facts = facts
     version.options = facts.options
     version.limit = facts.options.concurrency
