@@ -132,7 +132,7 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner()) -> Hub:
         )
         catalog.on_changed(channels.catalog_changed)
         revocation = Revocation(dispatcher, store)
-        accounts.on_access_changed(lambda account: dispatcher.later(revocation.access_changed(account)))
+        accounts.on_access_changed(revocation.look_again)
         services = HubServices(
             accounts, Shares(store, accounts), catalog, invocations, records, logs, room, workers, dispatcher, channels
         )
@@ -140,6 +140,7 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner()) -> Hub:
         if made is not None:
             _write_secret(data / "admin-token", made.token)
         queued = await recover(dispatcher, store, identity, settings.resume_grace_seconds)
+        workers.expect(await store.presences())
         for caller in {lane.caller for lane, _ in await store.lanes()}:  # what was withdrawn shortly before the stop
             await revocation.access_changed(caller)
         housekeeping = asyncio.ensure_future(

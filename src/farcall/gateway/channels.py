@@ -6,7 +6,6 @@ Frames that are sent during one turn of the loop leave together at its end; adja
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -20,6 +19,7 @@ from farcall.hub.accounts import Accounts
 from farcall.hub.callers import CallerConversation
 from farcall.hub.dispatcher import Dispatcher
 from farcall.hub.invocations import Invocations
+from farcall.hub.ports import StoreFailed
 from farcall.hub.streams import Streams
 from farcall.hub.workers import WorkerConversation, Workers
 from farcall.wire import frames
@@ -44,6 +44,11 @@ _HELD: dict[type, tuple[str, Callable[[list[Any]], int]]] = {
     frames.Settled: ("items", _settled_bytes),
     frames.Offer: ("items", _offered_bytes),
     frames.Accepted: ("ids", lambda ids: _KEY_BYTES * len(ids)),
+}
+_DIVISIBLE = {kind: field for kind, (field, _) in _HELD.items()} | {
+    frames.RefusedItems: "items",
+    frames.Progress: "items",
+    frames.Changed: "names",
 }
 _CLOSE_CODES = {"": 1000, "unauthenticated": 4401, "permission_denied": 4403, "unsupported_protocol": 4426}
 _HELLO_SECONDS = 10.0
@@ -73,6 +78,7 @@ class Channel:
         self._gone = False
         self._busy = False  # with a frame that takes time; what follows waits in the inbox
         self._inbox: deque[bytes] = deque()
+        self._paused = False  # the socket is not read, since the inbox is full
         self._handlers: dict[type, Callable[[Any], Awaitable[None] | None]] = {}
         self._impatience = self._loop.call_later(_HELLO_SECONDS, self._unfriendly)
         self._begin(self._admit())
@@ -111,9 +117,9 @@ class Channel:
     def close(self, code: str, message: str) -> None:
         """Say why, then close; what was queued before is still sent."""
         if not self._ending:
-            self._queue.append(frames.Goodbye(code, message))
-            self._flush()
+            self._flush()  # with the acknowledgements that wait for company: Goodbye is the last word
             self._ending = True
+            self._transmit(frames.Goodbye(code, message))
             self._socket.close(_CLOSE_CODES.get(code, 4400), message)
 
     def _acknowledge(self, frame: frames.Acknowledge) -> None:
@@ -136,12 +142,21 @@ class Channel:
         late, self._late = self._late, None
         if late is not None:
             queue.append(late)
-        if self._ending:
-            return
-        encode, send = self._session.encode, self._socket.send
-        for frame in queue:
-            with contextlib.suppress(ProtocolError):  # the items of a frame were bounded when they came in
-                send(encode(frame))
+        if not self._ending:
+            for frame in queue:
+                self._transmit(frame)
+
+    def _transmit(self, frame: frames.Frame) -> None:
+        try:
+            data = self._session.encode(frame)
+        except ProtocolError:
+            halves = _halves(frame)
+            if not halves:
+                log.error("a frame is too large to be sent", role=self._role, frame=type(frame).__name__)
+            for half in halves:
+                self._transmit(half)
+        else:
+            self._socket.send(data)
 
     # -- hearing -------------------------------------------------------------------------------------------------------
 
@@ -150,15 +165,15 @@ class Channel:
             self._handle(data)
             return
         self._inbox.append(data)
-        if len(self._inbox) == _INBOX_LIMIT:
+        if len(self._inbox) >= _INBOX_LIMIT and not self._paused:
+            self._paused = True
             self._socket.pause()
 
     def text(self) -> None:
         self.close("invalid_request", "Frames are binary messages.")
 
     def closed(self) -> None:
-        self._gone = True
-        self._inbox.clear()
+        self._gone = True  # what it said before is still heard, its goodbye above all
         self._impatience.cancel()
         if not self._busy:
             self._leave()
@@ -188,13 +203,16 @@ class Channel:
             await work
         except Refused as refusal:
             self.close(refusal.failure.code, refusal.failure.message)
+        except StoreFailed as error:
+            self.close("hub_unavailable", f"The hub cannot store anything now: {error}")
         except Exception:
             self._failed()
         self._busy = False
-        if len(self._inbox) >= _INBOX_LIMIT:
-            self._socket.resume()
         while self._inbox and not self._busy:
             self._handle(self._inbox.popleft())
+        if self._paused and len(self._inbox) < _INBOX_LIMIT:
+            self._paused = False
+            self._socket.resume()
         if self._gone and not self._busy:
             self._leave()
 
@@ -207,9 +225,10 @@ class Channel:
     async def _admit(self) -> None:
         subject = await self._channels.accounts.authenticate(self._token)
         self.account = subject.key
-        self._handlers = {frames.Hello: lambda frame: self._hello(frame, subject), frames.Goodbye: self._goodbye}
+        self._handlers = {frames.Hello: self._hello, frames.Goodbye: self._goodbye}
 
-    def _hello(self, frame: frames.Hello, subject: access.Subject) -> None:
+    async def _hello(self, frame: frames.Hello) -> None:
+        subject = await self._channels.accounts.authenticate(self._token)  # it may have ended since the handshake
         self._impatience.cancel()
         self.boot = frame.boot.hex()
         self.conversation = self._channels.converse(self._role, self._token, subject, self)
@@ -230,6 +249,16 @@ class Channel:
         if self in self._channels.open:
             self._channels.open.discard(self)
             self.conversation.disconnected()
+
+
+def _halves(frame: frames.Frame) -> tuple[frames.Frame, ...]:
+    """A frame that says many things, as two that say the same; nothing if it can't be divided."""
+    field = _DIVISIBLE.get(type(frame))
+    items = getattr(frame, field) if field else ()
+    if len(items) < 2:
+        return ()
+    kind: Any = type(frame)
+    return kind(items[: len(items) // 2]), kind(items[len(items) // 2 :])
 
 
 class Channels:

@@ -7,6 +7,7 @@ a task for every message in and out, which the hot path cannot afford.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import Any, Protocol, cast
 
@@ -170,10 +171,8 @@ class WebSocket(asyncio.Protocol):
             self._abort()
             return
         if silent >= _PING_SECONDS and self._open:
-            try:
+            with contextlib.suppress(InvalidState):  # it is ending; the silence is still counted
                 self._protocol.send_ping(b"")
-            except InvalidState:
-                return
             self._flush()
         self._rearm(_PING_SECONDS, self._look_after)
 

@@ -170,7 +170,7 @@ class Dispatcher:
         """A request that was accepted before: answer with what became of it."""
         ended, going_on, unknown = await self._store.settlements([identifier], caller)
         if going_on:
-            self.callers.tell(identifier, frames.Accepted([identifier]))
+            self.callers.accepted(going_on)
         if ended:
             self.callers.settled(ended)
         if unknown:
@@ -178,11 +178,33 @@ class Dispatcher:
                 unknown, Failure("conflict", "Another account's request has this id.", "Use a new id.")
             )
 
-    def later(self, work: Coroutine[Any, Any, None]) -> None:
+    async def answer_repeated(self, item: NewInvocation, link: ports.CallerLink) -> None:
+        """A request that came before, and may be on its way into the store: `link` waits with whoever sent it first.
+
+        What was then not accepted, or not known to the core, is submitted as if it were new.
+        """
+        while link in self.callers.links(item.id):
+            try:
+                await self._store.do(ports.AddNotes([]))  # behind it, what was on its way has arrived
+            except ports.StoreFailed as error:
+                self.callers.drop(item.id, link)
+                failure = Failure("hub_unavailable", f"The hub cannot store anything now: {error}", "Try again.")
+                link.send(frames.RefusedItems([frames.RefusedItem(item.id, failure)]))
+                return
+            _, _, unknown = await self._store.settlements([item.id], item.caller)
+            if not unknown:
+                await self.answer_known(item.id, item.caller)
+                return
+            if self.core.status(item.id) is None:
+                self.feed(events.Submitted(item.version, [item], False, True))
+                return
+
+    def later(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run this beside the loop's other work, and keep hold of it."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def _commit_lease(self, effect: effects.CommitLease) -> None:
         at = time.time()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -39,6 +40,7 @@ class Invocations:
         self._ready_for = ready_for
         self._bounds = Bounds(inline_limit_bytes, resume_window_seconds)
         self._targets: dict[tuple[int, str, bytes], Target] = {}
+        self._vetting: dict[bytes, asyncio.Task[None]] = {}  # calls whose blobs are looked at
 
     # -- taking in -----------------------------------------------------------------------------------------------------
 
@@ -102,7 +104,7 @@ class Invocations:
         accepted: dict[bytes, NewInvocation] = {}
         refused: list[tuple[bytes, Failure]] = []
         unvetted: list[tuple[Call | frames.SubmitItem, tuple[str, ...]]] = []
-        status = dispatcher.core.status
+        status, waited_for = dispatcher.core.status, dispatcher.callers.links
         for call in calls:
             admitted = terms.admit(call)
             if isinstance(admitted, Failure):
@@ -111,6 +113,8 @@ class Invocations:
                 unvetted.append((call, admitted.blobs))
             elif status(admitted.id) is not None:
                 self._repeated(admitted, link, refused)
+            elif admitted.id not in accepted and waited_for(admitted.id):
+                dispatcher.later(self._beside(admitted, link, acknowledge))
             elif admitted.id not in accepted:
                 dispatcher.callers.add(admitted.id, link)
                 accepted[admitted.id] = admitted
@@ -120,8 +124,15 @@ class Invocations:
             eager = not (acknowledge or options.key or target.row.options.never_twice)
             dispatcher.feed(events.Submitted(target.row.version, list(accepted.values()), eager, acknowledge))
         if unvetted:
-            dispatcher.later(self._vet(subject, target, options, unvetted, link, acknowledge))
+            task = dispatcher.later(self._vet(subject, target, options, unvetted, link, acknowledge))
+            self._vetting.update((call.id, task) for call, _ in unvetted)
+            task.add_done_callback(lambda _: self._vetted([call.id for call, _ in unvetted], task))
         return refused
+
+    def _vetted(self, ids: Sequence[bytes], task: asyncio.Task[None]) -> None:
+        for identifier in ids:
+            if self._vetting.get(identifier) is task:
+                del self._vetting[identifier]
 
     async def _vet(
         self,
@@ -157,10 +168,27 @@ class Invocations:
         """The core holds this id: the same request waits with it, another is a conflict."""
         held = self._dispatcher.core.invocation(invocation.id)
         if held is None or held.caller != invocation.caller or held.request_digest != invocation.request_digest:
-            refused.append((invocation.id, Failure("conflict", "Another request has this id.", "Use a new one.")))
+            refused.append((invocation.id, _taken()))
             return
         self._dispatcher.callers.add(invocation.id, link)
-        self._dispatcher.later(self._dispatcher.answer_known(invocation.id, invocation.caller))
+        self._dispatcher.later(self._dispatcher.answer_repeated(invocation, link))
+
+    async def _beside(self, invocation: NewInvocation, link: ports.CallerLink, acknowledge: bool) -> None:
+        """Somebody waits for this id, but the core does not hold it: the store knows whether this is the same request.
+
+        Told of a conflict is only who sent this one.
+        """
+        dispatcher = self._dispatcher
+        for row in await self._store.queued([invocation.id]):
+            held = row.invocation
+            if held.caller != invocation.caller or held.request_digest != invocation.request_digest:
+                link.send(frames.RefusedItems([frames.RefusedItem(invocation.id, _taken())]))
+                return
+            dispatcher.callers.add(invocation.id, link)
+            await dispatcher.answer_known(invocation.id, invocation.caller)
+            return
+        dispatcher.callers.add(invocation.id, link)
+        dispatcher.feed(events.Submitted(invocation.version, [invocation], False, acknowledge))
 
     # -- for REST ------------------------------------------------------------------------------------------------------
 
@@ -245,6 +273,9 @@ class Invocations:
 
     async def cancel(self, subject: access.Subject, identifier: bytes) -> bool:
         """Begin to cancel; False if it had finished. Raises Refused (not found)."""
+        vetting = self._vetting.get(identifier)
+        if vetting is not None:  # it is about to be submitted
+            await asyncio.wait([vetting])
         held = self._dispatcher.core.invocation(identifier)
         if held is None or held.caller != subject.key:
             row = await self._store.invocation(identifier)
@@ -262,3 +293,7 @@ class Invocations:
 
     def progress(self, identifier: bytes) -> tuple[float, str] | None:
         return self._dispatcher.callers.progress(identifier)
+
+
+def _taken() -> Failure:
+    return Failure("conflict", "Another request has this id.", "Use a new one.")

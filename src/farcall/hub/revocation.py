@@ -17,6 +17,10 @@ class Revocation:
         self._store = store
         dispatcher.epoch_if_allowed = self._epoch_if_allowed
 
+    def look_again(self, account: int) -> None:
+        """`access_changed`, beside the loop's other work."""
+        self._dispatcher.later(self.access_changed(account))
+
     async def access_changed(self, account: int) -> None:
         """What waits in the name of an account that may no longer call it is cancelled."""
         owner = await self._store.account(key=account)

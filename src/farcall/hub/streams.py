@@ -17,7 +17,6 @@ class Streams:
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
-        self._delivered: set[tuple[bytes, int]] = set()
 
     def from_worker(self, boot: str, frame: frames.Stream) -> None:
         """Items of a current attempt go to whoever waits; those of a stale one go nowhere."""
@@ -27,10 +26,7 @@ class Streams:
         waiters = dispatcher.callers.links(frame.id)
         if not waiters:
             return
-        if (frame.id, frame.fence) not in self._delivered:
-            if len(self._delivered) > 10_000:
-                self._delivered = {key for key in self._delivered if dispatcher.core.status(key[0]) is not None}
-            self._delivered.add((frame.id, frame.fence))
+        if not dispatcher.core.stream_delivered(frame.id, frame.fence):
             dispatcher.feed(events.StreamDelivered(frame.id, frame.fence))
         out = frames.StreamItems(frame.id, frame.fence, frame.first_seq, frame.items)
         for link in waiters:

@@ -28,6 +28,14 @@ class Waiting:
         elif held is not link:
             self._links[identifier] = [held, link]
 
+    def drop(self, identifier: bytes, link: ports.CallerLink) -> None:
+        """It does not want to hear of this one any more."""
+        left = [held for held in self.links(identifier) if held is not link]
+        if left:
+            self._links[identifier] = left
+        else:
+            self._links.pop(identifier, None)
+
     def forget(self, link: ports.CallerLink) -> None:
         """It is gone: told of nothing any more."""
         for identifier, held in list(self._links.items()):
@@ -35,6 +43,8 @@ class Waiting:
                 del self._links[identifier]
             elif isinstance(held, list) and link in held:
                 held.remove(link)
+                if not held:
+                    del self._links[identifier]
 
     def links(self, identifier: bytes) -> Sequence[ports.CallerLink]:
         """Those who wait for it."""
@@ -80,6 +90,7 @@ class Waiting:
         for identifier in ids:
             self.tell(identifier, frames.RefusedItems([frames.RefusedItem(identifier, failure)]))
             self._links.pop(identifier, None)
+            self._progress.pop(identifier, None)
 
     def progressed(self, item: frames.ProgressItem) -> None:
         """Passed on, and remembered until the next report or the end."""

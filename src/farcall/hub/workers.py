@@ -113,7 +113,7 @@ class Workers:
     async def _resumes(
         self, subject: access.Subject, held: Sequence[frames.AttemptKey], link: ports.WorkerLink
     ) -> list[events.Resumed]:
-        """What it may go on with: whoever knows an id could claim to hold it, so it must be of a function it may serve."""
+        """What it may go on with: whoever knows an id could claim to hold it, so it must be of what it may serve."""
         if not held:
             return []
         queued = {row.invocation.id: row for row in await self._store.queued([key.id for key in held])}

@@ -149,6 +149,11 @@ class Core:
             return None
         return entry.worker.boot, entry.fence
 
+    def stream_delivered(self, identifier: bytes, fence: int) -> bool:
+        """Whether items of this attempt's stream are known to have reached a caller."""
+        entry = self.state.entries.get(identifier)
+        return entry is not None and entry.fence == fence and entry.streamed
+
     def underway(self, identifier: bytes) -> Underway | None:
         """Its attempt, if one is known to have started."""
         entry = self.state.entries.get(identifier)
@@ -194,6 +199,9 @@ class Core:
             return None
         waiting = sum(lanes.waiting(lane) for level in record.levels.values() for lane in level.lanes.values())
         return VersionLoad(version, waiting + len(record.backing_off), record.running, record.ready)
+
+    def knows_version(self, version: int) -> bool:
+        return version in self.state.versions
 
     @property
     def recovering(self) -> bool:
