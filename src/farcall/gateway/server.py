@@ -12,6 +12,7 @@ from typing import Any
 
 import uvicorn
 
+from farcall.gateway.intake import Intake
 from farcall.gateway.websocket import Doorkeeper, WebSocket
 from farcall.wire.frames import FRAME_LIMIT_BYTES
 
@@ -73,6 +74,7 @@ async def serve(
             app,
             log_config=None,
             access_log=False,
+            http=Intake,
             ws=_socket_factory(doorkeeper),
             timeout_keep_alive=75,
             timeout_graceful_shutdown=_END_PATIENCE_SECONDS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -68,3 +69,32 @@ async def test_a_stream_that_is_being_read_survives_the_deletion(tmp_path: Path)
     assert first + b"".join([chunk async for chunk in reading]) == data
     with pytest.raises(KeyError):
         await anext(blobs.chunks(digest))
+
+
+async def test_announced_bytes_that_are_here_are_hashed_and_not_written_again(tmp_path: Path) -> None:
+    blobs = FileBlobs(tmp_path)
+    data = bytes(3 << 20)
+    digest, _ = await blobs.put(once(data), None, 1 << 30)
+    path = blobs.path(digest)
+    assert path is not None
+    before = path.stat()
+    assert await blobs.put(once(data), digest, 1 << 30) == (digest, len(data))
+    assert path.stat() == before
+    with pytest.raises(OverflowError):
+        await blobs.put(once(data), digest, 1 << 20)
+    assert path.read_bytes() == data
+
+
+@pytest.mark.parametrize("piece", [1, 1000, 300_000, 9 << 20])
+async def test_pieces_of_any_size_are_put_together(tmp_path: Path, piece: int) -> None:
+    data = os.urandom(20_000 if piece == 1 else 20 << 20)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(data), piece):
+            yield data[start : start + piece]
+
+    digest, size = await FileBlobs(tmp_path).put(pieces(), None, 1 << 30)
+    path = FileBlobs(tmp_path).path(digest)
+    assert path is not None
+    assert (size, path.read_bytes()) == (len(data), data)
+    assert digest == "blake3:" + blake3(data).hexdigest()

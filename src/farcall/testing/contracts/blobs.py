@@ -71,6 +71,32 @@ class BlobsContract:
         assert await blobs.size(digest_of(b"something else")) is None
         assert self.leftovers(blobs) == []
 
+    async def test_other_bytes_under_the_digest_of_known_ones_are_refused_and_change_nothing(
+        self, blobs: Blobs
+    ) -> None:
+        digest, _ = await blobs.put(pieces([b"known"]), None, LIMIT)
+        with pytest.raises(BlobMismatch):
+            await blobs.put(pieces([b"wrong"]), digest, LIMIT)
+        assert await all_of(blobs, digest) == b"known"
+        assert await blobs.size(digest_of(b"wrong")) is None
+        assert self.leftovers(blobs) == []
+
+    async def test_an_upload_that_is_cancelled_leaves_nothing(self, blobs: Blobs) -> None:
+        sent = asyncio.Event()
+
+        async def stuck() -> AsyncIterator[bytes]:
+            for _ in range(3):
+                yield bytes(2 << 20)
+            sent.set()
+            await asyncio.Event().wait()
+
+        uploading = asyncio.ensure_future(blobs.put(stuck(), None, LIMIT))
+        await sent.wait()
+        uploading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await uploading
+        assert self.leftovers(blobs) == []
+
     async def test_more_than_the_limit_is_refused_and_leaves_nothing(self, blobs: Blobs) -> None:
         data = bytes(1_001)
         with pytest.raises(OverflowError):
