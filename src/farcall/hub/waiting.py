@@ -17,6 +17,10 @@ class Waiting:
         self._links: dict[bytes, ports.CallerLink | list[ports.CallerLink]] = {}  # a list if there are several
         self._progress: dict[bytes, tuple[float, str]] = {}
 
+    def __len__(self) -> int:
+        """Invocations that somebody waits for, or whose progress is remembered."""
+        return len(self._links.keys() | self._progress.keys())
+
     def add(self, identifier: bytes, link: ports.CallerLink) -> None:
         """`link` wants to hear of this invocation."""
         held = self._links.get(identifier)
