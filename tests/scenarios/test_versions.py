@@ -85,8 +85,10 @@ def test_a_reload_lets_what_runs_finish_with_the_old_code(town: Town, bob: farca
         running = bob.get(f"alice/open/evolving/{name}").submit(1)
         wait_until(lambda: (town.directory / f"{gate}.started").exists(), what="it runs")
         town.write(f"{worker}.py", function(name, "x: int", 'return "new"'))
+        later = bob.get(f"alice/open/evolving/{name}").submit(2)
         (town.directory / gate).touch()
         assert running.result(20) == "old"
+        assert later.result(20) == "old"
         wait_until(lambda: "loaded anew" in town.log(worker), what="the worker reloads")
         wait_until(lambda: _number(town, f"alice/open/evolving/{name}") == 2, what="the new version is served")
         assert bob.get(f"alice/open/evolving/{name}")(3) == "new"
@@ -131,3 +133,15 @@ def test_when_the_newest_version_leaves_the_one_before_answers_again(town: Town,
         with town.serving(function(name, "x: int", 'return f"second {x}"')):
             assert imported(2) == "second 2"
         assert imported(3) == "first 3"
+
+
+def test_a_reload_in_the_middle_of_a_map_loses_none_of_its_calls(town: Town, bob: farcall.Client) -> None:
+    name = town.fresh("mapped")
+    body = 'time.sleep(0.005)\n        return "{}"'
+    with town.serving(function(name, "x: int", body.format("old")), options=("--reload",)) as worker:
+        calls = bob.get(f"alice/open/evolving/{name}").map(range(400), return_exceptions=True)
+        first = next(calls)
+        rewrite(town, worker, function(name, "x: int", body.format("new")))
+        rest = list(calls)
+    assert first == "old"
+    assert set(rest) <= {"old", "new"}, "calls that waited for the old code were lost"

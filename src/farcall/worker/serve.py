@@ -39,6 +39,7 @@ from farcall.worker.work import Work
 
 _SOFTWARE: Final = "farcall-worker/0.1.0"
 _POLL_SECONDS: Final = 0.02
+_PAUSE_SECONDS: Final = 0.5
 _LEAVE_SECONDS: Final = 10.0
 _REDIAL_MOST_SECONDS: Final = 3.0
 INLINE_LIMIT_BYTES: Final = (
@@ -208,6 +209,7 @@ class Worker:
         if isinstance(result, Unloadable):
             self._on_event(Event(EventKind.UNLOADABLE, result.message, detail=result.detail))
             return
+        await self._pause()
         self._send(frames.Credit(0))
         await self._until(lambda: not self._work.attempts, math.inf)
         old = self._work.pool
@@ -219,6 +221,17 @@ class Worker:
         self._on_event(Event(EventKind.RELOADED, names=tuple(self._work.names)))
         await old.emptied.wait()
         self._pools.remove(old)
+
+    async def _pause(self) -> None:
+        """Wait until there is a pause in the work: then the hub holds nothing that waits for the old code, and would
+        fail with it. Where there never is one, it is not waited for longer than for a drain.
+        """
+        deadline = time.monotonic() + self.options.drain_seconds
+        idle_since = time.monotonic()
+        while (now := time.monotonic()) < min(deadline, idle_since + _PAUSE_SECONDS):
+            if self._work.attempts:
+                idle_since = now
+            await asyncio.sleep(_POLL_SECONDS)
 
     # -- what is said of this worker -----------------------------------------------------------------------------------
 
