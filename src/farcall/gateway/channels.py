@@ -53,6 +53,7 @@ _DIVISIBLE = {kind: field for kind, (field, _) in _HELD.items()} | {
 _CLOSE_CODES = {"": 1000, "unauthenticated": 4401, "permission_denied": 4403, "unsupported_protocol": 4426}
 _HELLO_SECONDS = 10.0
 _LATE_SECONDS = 0.005
+_ALONE_ITEMS = 2  # a first frame with no more leaves at once
 _INBOX_LIMIT = 64  # messages that wait for a slow one; then the socket is not read
 _ROLES: dict[str, Role] = {"/v1/connect/worker": "worker", "/v1/connect/client": "client"}
 
@@ -86,7 +87,8 @@ class Channel:
     # -- sending -------------------------------------------------------------------------------------------------------
 
     def send(self, frame: frames.Frame) -> None:
-        """Queue a frame for this turn's end. One that is too large for a message leaves in several."""
+        """Send a frame at this turn's end; at once if it is the first of the turn, and small. One that is too large for
+        a message leaves in several."""
         held = _HELD.get(type(frame))
         if type(frame) is frames.Acknowledge:
             self._acknowledge(frame)
@@ -110,8 +112,11 @@ class Channel:
             getattr(queue[-1], field).extend(items)
             self._tail_bytes += size_bytes
             return
-        self._tail_bytes = size_bytes
-        queue.append(frame)
+        if not self._scheduled and len(items) <= _ALONE_ITEMS:
+            self._transmit(frame)  # perhaps the only one of this turn, and somebody waits for it
+        else:
+            self._tail_bytes = size_bytes
+            queue.append(frame)
         self._schedule()
 
     def close(self, code: str, message: str) -> None:

@@ -30,6 +30,7 @@ from farcall.wire.session import DialerSession, ProtocolError, Role
 
 _PASSING = frozenset({"", "hub_unavailable", "internal", "quota_exceeded", "worker_lost"})
 _CLOSE_CODES = {4401: "unauthenticated", 4403: "permission_denied", 4426: "unsupported_protocol"}
+_ALONE_ITEMS = 2  # a first batch with no more leaves at once
 _ASK = "Ask for a new token, or log in with farcall login."
 
 
@@ -65,9 +66,12 @@ class Line:
             on_frame(self._early.popleft())
 
     def send(self, frame: frames.Frame) -> None:
-        """Queue a frame; it leaves at the end of this turn. Lost without a word if the line is closing."""
+        """Send a frame at the end of this turn; at once if it is the first of the turn, and small. Lost without a word
+        if the line is closing."""
         self._queue.append(frame)
         if not self._flushing:
+            if 0 < len(getattr(frame, "items", ())) <= _ALONE_ITEMS:
+                self.flush()  # perhaps the only one of this turn, and somebody waits for it
             self._flushing = True
             self._loop.call_soon(self.flush)
 
