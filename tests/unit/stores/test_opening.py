@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -81,6 +82,21 @@ async def test_a_directory_that_cannot_be_written_is_refused_with_what_to_do(tmp
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StoreUnusable, match=r"is not writable .*; choose another one"):
         SqliteStore(tmp_path / "file" / "data").open(at_once)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps no modes")
+async def test_what_it_keeps_is_for_nobody_else_even_in_an_open_directory(tmp_path: Path) -> None:
+    directory = tmp_path / "shared"
+    directory.mkdir(mode=0o755)
+    store = SqliteStore(directory)
+    store.open(asyncio.get_running_loop().call_soon_threadsafe)
+    try:
+        await store.do(CreateAccount("alice", "", False, 1.0))
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()}
+    finally:
+        await store.close()
+    assert {"farcall.db", "farcall.db-wal"} <= modes.keys()
+    assert set(modes.values()) == {0o600}
 
 
 async def test_a_schema_from_the_future_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 from importlib import resources
@@ -23,8 +24,11 @@ _CACHE_KIB = 32_768
 def connect_writer(path: Path, log_pages: int) -> apsw.Connection:
     """A connection that writes durably: a commit returns after the log reached the disk.
 
-    After `log_pages` of it the log is copied into the database.
+    After `log_pages` of it the log is copied into the database. Only this user may read what is made here, whatever the
+    directory allows: it holds arguments and results.
     """
+    with contextlib.suppress(OSError):  # SQLite says it in its own words
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # its other files get the same mode
     connection = apsw.Connection(str(path), statementcachesize=256)
     connection.set_busy_timeout(_BUSY_MILLISECONDS)
     for pragma in (
