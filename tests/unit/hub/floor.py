@@ -1,4 +1,4 @@
-"""The part of a hub that dispatches, over the store in memory: real core, real sessions' frames, links that remember."""
+"""The part of a hub that dispatches, over the store in memory: real core and frames, links that remember."""
 
 from __future__ import annotations
 

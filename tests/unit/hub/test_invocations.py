@@ -80,7 +80,7 @@ async def test_a_repeated_request_waits_for_the_commit_of_the_first(floor: Floor
         await line.until(frames.Settled)
         assert line.results == {one.id: 2.0}
         assert line.refusals == {}
-        assert [frame.ids for frame in line.all(frames.Accepted)][0] == [one.id]
+        assert next(frame.ids for frame in line.all(frames.Accepted)) == [one.id]
     assert floor.held() == (0, 0)
 
 
