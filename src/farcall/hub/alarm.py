@@ -10,7 +10,7 @@ _STEP_SECONDS = 0.001
 
 
 class Alarm:
-    """Calls `ring` at the earliest of the times it was set to, never before it, and is then unset."""
+    """Calls `ring` once, at the time it was last set to, never before it: the core says anew only what has changed."""
 
     def __init__(self, ring: Callable[[], None]) -> None:
         self._ring = ring
@@ -18,12 +18,12 @@ class Alarm:
         self._at_mono = 0.0
 
     def set(self, at_mono: float) -> None:
-        """Ring at this monotonic time, if not before."""
+        """Ring at this monotonic time, and not at the one said before."""
+        before, self._at_mono = self._at_mono, at_mono
         if self._timer is not None:
-            if self._at_mono <= at_mono:
-                return
+            if before <= at_mono:
+                return  # it comes too early, and is then armed again
             self._timer.cancel()
-        self._at_mono = at_mono
         self._arm()
 
     def stop(self) -> None:

@@ -135,7 +135,7 @@ class MemoryStore:
 
     async def do(self, command: Command) -> Any:
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.write(command, answer.set_result)
+        self.write(command, lambda outcome: None if answer.done() else answer.set_result(outcome))
         outcome = await answer
         if isinstance(outcome, StoreFailed):
             raise outcome

@@ -11,7 +11,7 @@ from farcall.hub.alarm import Alarm
 pytestmark = pytest.mark.anyio
 
 
-async def test_it_rings_once_at_the_earliest_time_and_never_before() -> None:
+async def test_it_rings_once_at_the_time_that_was_said_last_and_never_before() -> None:
     rung: list[float] = []
     alarm = Alarm(lambda: rung.append(time.monotonic()))
     start = time.monotonic()
@@ -19,7 +19,7 @@ async def test_it_rings_once_at_the_earliest_time_and_never_before() -> None:
         alarm.set(start + delay)
     await asyncio.sleep(0.3)
     assert len(rung) == 1
-    assert rung[0] >= start + 0.05
+    assert rung[0] >= start + 0.1
 
 
 async def test_it_can_be_set_again_while_it_rings() -> None:
