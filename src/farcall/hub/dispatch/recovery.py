@@ -53,6 +53,8 @@ def over(state: State, subject: None, now: Now) -> None:
     if not state.recovering:
         return
     state.recovering = False
+    for boot in sorted(state.expected - state.workers.keys()):  # else the next start would wait for them again
+        state.out.gone.append((boot, WorkerState.LOST.label))
     state.expected.clear()
     held_back, state.held_back = state.held_back, []
     for entry in held_back:

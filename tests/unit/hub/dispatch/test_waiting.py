@@ -165,6 +165,19 @@ def test_or_before_the_grace_is_over() -> None:
     assert table.take(effects.Claim)
 
 
+def test_whoever_did_not_come_back_within_the_grace_is_not_waited_for_after_the_next_start() -> None:
+    table = Table(epoch=2)
+    table.version()
+    recovered(table, expected=["w1", "w2"], queued=3)
+    table.worker("w1")
+    for _ in range(9):
+        table.wait(3.01)
+        table.feed(events.HeartbeatSeen("w1"))
+    assert not table.take(effects.WorkerGone)
+    table.wait(3.01)
+    assert table.take(effects.WorkerGone) == [effects.WorkerGone("w2", "lost")]
+
+
 def test_new_work_is_served_meanwhile() -> None:
     table = Table(epoch=2)
     table.version()
