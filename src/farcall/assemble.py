@@ -209,7 +209,7 @@ def _gateway_options(settings: HubSettings) -> GatewayOptions:
 def _identity(data: Path) -> str:
     """The hub's own id: made once, kept in its data directory."""
     path = data / "hub-id"
-    if not path.exists():
+    if not path.exists() or not path.read_text(encoding="ascii").strip():  # a crash may have left it empty
         path.write_text(uuid.uuid4().hex + "\n", encoding="ascii")
     return path.read_text(encoding="ascii").strip()
 

@@ -223,7 +223,11 @@ class Inflow:
                 continue
             outcomes[index] = _same_request(found, item)
             refused.add(row[_SEQ])
-            again += merged.get(item.id, ())
+            for slot, completion in merged.get(item.id, ()):
+                if outcomes[index] is Outcome.CONFLICT:  # the end of something else than what has this id
+                    slot[0][slot[1]] = Outcome.STALE
+                else:
+                    again.append((slot, completion))
         keys, bodies = self._bodies[::2], self._bodies[1::2]
         self._bodies = []
         for key, body in zip(keys, bodies, strict=True):
