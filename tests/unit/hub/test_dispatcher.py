@@ -1,42 +1,13 @@
-"""What the dispatcher counts on when an attempt may end before its insert is known to be refused."""
-
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
-from typing import Any
 
 import pytest
-
-from farcall.hub.ports import Accept, Complete, Outcome
-from farcall.stores.sqlite.store import SqliteStore
-from farcall.stores.sqlite.writer import WriterLimits
-from farcall.testing.contracts.desk import Desk
 
 from .conftest import House
 from .floor import Floor, item
 
 pytestmark = pytest.mark.anyio
-
-
-async def test_the_eager_end_of_a_conflicting_request_is_not_recorded_for_the_one_that_has_the_id(
-    tmp_path: Path,
-) -> None:
-    store = SqliteStore(tmp_path, WriterLimits(linger_seconds=0.01))
-    store.open(asyncio.get_running_loop().call_soon_threadsafe)
-    desk = await Desk.set_up(store)
-    [first] = await desk.accepted()
-    other = desk.new(id=first.id, request_digest=b"other request..!", caller=desk.alice)
-    told: list[Any] = []
-    done = asyncio.Event()
-    store.write(Accept([other], lazy=True), told.append)
-    store.write(
-        Complete([desk.completion(other, 1, result=b"wrong")]), lambda outcome: (told.append(outcome), done.set())
-    )
-    await asyncio.wait_for(done.wait(), 5)
-    assert told == [[Outcome.CONFLICT], [Outcome.STALE]]
-    assert (await desk.state(first.id)).label == "queued"
-    await store.close()
 
 
 async def test_work_beside_the_loop_ends_with_the_hub(house: House) -> None:

@@ -223,11 +223,7 @@ class Inflow:
                 continue
             outcomes[index] = _same_request(found, item)
             refused.add(row[_SEQ])
-            for slot, completion in merged.get(item.id, ()):
-                if outcomes[index] is Outcome.CONFLICT:  # the end of something else than what has this id
-                    slot[0][slot[1]] = Outcome.STALE
-                else:
-                    again.append((slot, completion))
+            again += merged.get(item.id, ())
         keys, bodies = self._bodies[::2], self._bodies[1::2]
         self._bodies = []
         for key, body in zip(keys, bodies, strict=True):
