@@ -14,7 +14,7 @@ from farcall import payload
 from farcall.domain.errors import Failure
 from farcall.domain.model import CallOptions, FunctionOptions, Settlement
 from farcall.domain.states import AttemptState, InvocationState
-from farcall.hub.ports import StoreFailed
+from farcall.hub.ports import AddNotes, StoreFailed
 from farcall.wire import frames
 
 from .lines import Open, Peer, open_hub
@@ -154,6 +154,7 @@ async def test_a_goodbye_behind_a_slow_frame_is_heard_though_the_line_is_gone(hu
         await asyncio.sleep(0.001)
     while hub.hub.services.workers.present():
         await asyncio.sleep(0.001)
+    await hub.hub.store.do(AddNotes([]))  # behind it, what was on its way is recorded
     [row] = await hub.hub.store.presences(include_gone=True)
     assert row.state == "gone"
 
