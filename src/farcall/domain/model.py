@@ -85,6 +85,7 @@ class Completion(msgspec.Struct, gc=False):
     finished_at: float = 0.0
     run_seconds: float = 0.0
     blobs: tuple[str, ...] = ()
+    request_digest: bytes = b""  # set while the insert is not known to be committed: only this very request may end so
 
 
 class Settlement(msgspec.Struct, frozen=True, array_like=True, gc=False):

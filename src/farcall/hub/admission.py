@@ -65,7 +65,8 @@ class Terms:
         self._expires_at = None if options.expires_seconds is None else now_wall_seconds + options.expires_seconds
         self._queue = declared.queue if options.queue is None else options.queue
         self._priority = max(-_PRIORITY_LIMIT, min(_PRIORITY_LIMIT, options.priority))
-        self._salt = target.row.digest + _encode_options(options)  # what the request digest covers beside the arguments
+        # What the request digest covers beside the arguments.
+        self._salt = subject.key.to_bytes(8, "big") + target.row.digest + _encode_options(options)
 
     def admit(self, call: Call | frames.SubmitItem) -> NewInvocation | Failure:
         """The invocation that this call asks for, or why there is none. Whether its blobs may be named is not asked."""

@@ -173,6 +173,8 @@ class MemoryStore:
         record = self._records.get(item.id)
         if record is None:
             return Outcome.MISSING
+        if item.request_digest and item.request_digest != record.invocation.request_digest:
+            return Outcome.STALE
         if record.state.final:
             return Outcome.DUPLICATE if item.fence and item.fence == record.fence else Outcome.STALE
         if item.fence and item.fence < record.fence:

@@ -49,6 +49,7 @@ def end(state: State, entry: Entry, final: InvocationState, now: Now, failure: F
         attempt=entry.attempts,
         started_at=entry.started_at or None,
         finished_at=now.wall,
+        request_digest=b"" if entry.accepted else entry.invocation.request_digest,
     )
     write(state, entry.outcome)
 

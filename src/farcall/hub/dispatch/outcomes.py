@@ -84,6 +84,7 @@ def finished(state: State, event: Finished, now: Now) -> None:
             now.wall,
             seconds,
             tuple(item.blobs),
+            b"" if entry.accepted else entry.invocation.request_digest,
         )
         if state.store_down:
             state.pending_completes[identifier] = None

@@ -155,6 +155,9 @@ class Inflow:
     def _merge(self, row: list[Any], slot: Slot, item: Completion) -> None:
         outcomes, index = slot
         self._merged.setdefault(item.id, []).append((slot, item))
+        if item.request_digest and item.request_digest != row[_DIGEST]:
+            outcomes[index] = Outcome.STALE
+            return
         if row[_STATE] >= _FIRST_FINAL:
             outcomes[index] = Outcome.DUPLICATE if item.fence and item.fence == row[_FENCE] else Outcome.STALE
             return
@@ -237,7 +240,7 @@ class Inflow:
         updates, self._updates = self._updates, {}
         keys: list[Any] = []
         for _, item in updates.values():
-            keys += (item.id, item.fence)
+            keys += (item.id, item.fence, item.request_digest)
         if self._statements.count_uncompletable.total(self._connection, keys):
             for slot, item in updates.values():
                 self._complete_one(slot, item)
@@ -260,10 +263,12 @@ class Inflow:
         outcomes[index] = self._try_complete(item)
 
     def _try_complete(self, item: Completion) -> Outcome:
-        found = self._connection.execute(self._statements["state_of"], (item.id,)).get
+        found = self._connection.execute(self._statements["completable"], (item.id,)).get
         if found is None:
             return Outcome.MISSING
-        seq, state, fence, _ = found
+        seq, state, fence, digest = found
+        if item.request_digest and item.request_digest != digest:
+            return Outcome.STALE  # the end of another request, which had the same id and was refused
         if state >= _FIRST_FINAL:
             return Outcome.DUPLICATE if item.fence and item.fence == fence else Outcome.STALE
         if item.fence and item.fence < fence:

@@ -161,6 +161,16 @@ class AttemptsContract(WithDesk):
         assert await desk.complete(desk.completion(item, 5)) == [MISSING]
         assert await desk.store.invocation(item.id) is None
 
+    async def test_the_end_of_a_request_that_was_refused_does_not_end_the_one_whose_id_it_took(self, desk: Desk) -> None:
+        [first] = await desk.accepted()
+        thief = desk.new(id=first.id, request_digest=b"another request!")
+        desk.store.write(Accept([thief], lazy=True))
+        stolen = desk.completion(first, 5, result=b"wrong", request_digest=thief.request_digest)
+        assert await desk.complete(stolen) == [STALE]
+        later = desk.completion(first, 6, result=b"wrong", request_digest=thief.request_digest)
+        assert await desk.complete(later) == [STALE]
+        assert await desk.complete(desk.completion(first, 7, request_digest=first.request_digest)) == [OK]
+
     async def test_a_completion_behind_a_repeated_insert_completes_the_older_one(self, desk: Desk) -> None:
         first, second, third = await desk.accepted(3)
         fresh = desk.new()

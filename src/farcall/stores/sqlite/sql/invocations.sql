@@ -38,6 +38,7 @@ FROM (VALUES ROWS) AS item
 LEFT JOIN invocations ON invocations.id = item.column1
 WHERE invocations.state IS NULL OR invocations.state >= 3
     OR (item.column2 <> 0 AND item.column2 < invocations.fence)
+    OR (item.column3 <> x'' AND item.column3 <> invocations.request_digest)
 
 -- name: complete_invocations
 UPDATE invocations SET
@@ -49,6 +50,9 @@ WHERE invocations.id = item.column1
 
 -- name: state_of
 SELECT seq, state, fence, cancel_requested_at FROM invocations WHERE id = ?1
+
+-- name: completable
+SELECT seq, state, fence, request_digest FROM invocations WHERE id = ?1
 
 -- name: put_bodies
 INSERT OR REPLACE INTO bodies (key, body) VALUES ROWS
