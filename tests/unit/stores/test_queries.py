@@ -25,6 +25,18 @@ def test_every_statement_of_the_package_fits_the_schema() -> None:
         apsw.ext.query_info(connection, statements[name])
 
 
+@pytest.mark.parametrize("name", ["settlements", "queued", "invocation"])
+def test_what_is_asked_for_by_id_is_found_by_id_however_much_its_caller_has(name: str) -> None:
+    connection = apsw.Connection(":memory:")
+    for _, text in migrations():
+        connection.execute(text)
+    plan = apsw.ext.query_info(connection, Statements()[name], explain_query_plan=True).query_plan
+    assert plan is not None
+    steps = str(plan)
+    assert "USING INDEX sqlite_autoindex_invocations_1 (id=?)" in steps
+    assert "caller=?" not in steps
+
+
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 15, 16, 17, 64, 255, 256, 257, 1_000])
 def test_a_bulk_statement_takes_any_number_of_rows_in_order(count: int) -> None:
     connection = apsw.Connection(":memory:")

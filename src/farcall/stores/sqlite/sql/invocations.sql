@@ -91,12 +91,13 @@ SELECT {queued_rows} FROM invocations WHERE state < 3 AND id IN (SELECT unhex(va
 SELECT version, priority, caller, count(*) FROM invocations WHERE state = 1 GROUP BY version, priority, caller
 
 -- name: settlements
--- Per id of ?1 (a JSON array of hex) that is the caller's; unknown ones are left out.
+-- Per id of ?1 (a JSON array of hex) that is the caller's; unknown ones are left out. CROSS fixes the order of the loops:
+-- from the caller's side it would be all of the caller's invocations for each id.
 SELECT json_group_array(json_array(
     item.value, seq, state, hex(result), hex(failure), attempt, result IS NULL
 ))
 FROM json_each(?1) AS item
-JOIN invocations ON invocations.id = unhex(item.value)
+CROSS JOIN invocations ON invocations.id = unhex(item.value)
 WHERE invocations.caller = ?2
 
 -- name: invocation
