@@ -161,7 +161,9 @@ class AttemptsContract(WithDesk):
         assert await desk.complete(desk.completion(item, 5)) == [MISSING]
         assert await desk.store.invocation(item.id) is None
 
-    async def test_the_end_of_a_request_that_was_refused_does_not_end_the_one_whose_id_it_took(self, desk: Desk) -> None:
+    async def test_the_end_of_a_request_that_was_refused_does_not_end_the_one_whose_id_it_took(
+        self, desk: Desk
+    ) -> None:
         [first] = await desk.accepted()
         thief = desk.new(id=first.id, request_digest=b"another request!")
         desk.store.write(Accept([thief], lazy=True))
