@@ -376,12 +376,12 @@ class Dispatcher:
     # -- what is remembered, and what is passed on ---------------------------------------------------------------------
 
     def _remember(self, effect: effects.Remember) -> None:
-        at = time.time()
-        self._store.write(
-            ports.AddNotes(
-                [ports.Note(identifier, at, what, dict(detail)) for identifier, what, detail in effect.items]
-            )
-        )
+        notes = []
+        for identifier, what, detail in effect.items:
+            facts = dict(detail)
+            at = facts.pop("at", None)  # of what happened earlier
+            notes.append(ports.Note(identifier, at if isinstance(at, float) else time.time(), what, facts))
+        self._store.write(ports.AddNotes(notes))
 
     def report_progress(self, items: Sequence[frames.ProgressItem]) -> None:
         """Pass progress of current attempts on to whoever waits: it may overtake the word that they started."""

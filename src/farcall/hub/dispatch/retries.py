@@ -37,6 +37,8 @@ def lost(state: State, entry: Entry, now: Now, why: str, failure: Failure | None
     elif entry.tries_left <= 0 or options.never_twice or not failure.kind.retryable:
         ends.end(state, entry, InvocationState.FAILED, now, failure, entry.fence)
     else:
+        placed = f"attempt {entry.attempts} was placed on worker {boot} by {options.policy}"
+        state.note(entry, now, "placed", placed, at=entry.offered_at)
         state.note(
             entry,
             now,

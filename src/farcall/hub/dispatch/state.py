@@ -126,11 +126,13 @@ class State:
 
     # -- the timeline --------------------------------------------------------------------------------------------------
 
-    def note(self, entry: Entry, now: Now, what: str, detail: str, **facts: object) -> None:
-        """Remember something out of the ordinary, here and in the store."""
+    def note(self, entry: Entry, now: Now, what: str, detail: str, at: float | None = None, **facts: object) -> None:
+        """Remember something out of the ordinary, here and in the store; `at` (wall) if it was earlier."""
+        if at is not None:
+            facts["at"] = at
         if entry.notes is None:
             entry.notes = []
-        entry.notes.append(Reason(now.wall, what, detail))
+        entry.notes.append(Reason(now.wall if at is None else at, what, detail))
         self.out.remembered.append((entry.invocation.id, what, {"detail": detail, **facts}))
 
 

@@ -240,7 +240,7 @@ def test_explain_tells_the_whole_story() -> None:
     assert "lost: attempt 1 on worker w1 was lost: the function's process ended" in table.reasons(first)
     assert "backoff: is tried again after" in table.reasons(first)
     remembered = [what for effect in table.all(effects.Remember) for _, what, _ in effect.items]
-    assert remembered == ["lost", "backoff"]
+    assert remembered == ["placed", "lost", "backoff"]
 
 
 def test_explain_counts_who_is_ahead() -> None:
