@@ -74,12 +74,21 @@ def _waiting(state: State, entry: Entry, now: Now) -> list[str]:
     ahead = queue_position(state, entry.invocation.id) or 0
     callers = sum(1 for level in version.levels.values() for lane in level.ring if lane is not entry.lane)
     busy = sum(1 for worker in version.eligible.values() if len(worker.open) >= worker.base)
-    sentences = [f"{ahead} ahead of it, {callers} other callers wait, {busy} of {len(version.eligible)} workers busy"]
+    sentences = [_queued_behind(ahead, callers) + f"; {busy} of {len(version.eligible)} workers busy"]
     if not version.ready:
         sentences.append(_unserved(state, version, now))
     elif version.limit is not None and version.running >= version.limit:
         sentences.append(f"the function runs at most {version.limit} at once")
     return sentences
+
+
+def _queued_behind(ahead: int, callers: int) -> str:
+    if not ahead:
+        return "it is next"
+    if not callers:
+        return f"{ahead} of the same caller's ahead of it"
+    others = "1 other caller takes" if callers == 1 else f"{callers} other callers take"
+    return f"{ahead} ahead of it; {others} turns with this one"
 
 
 def _unserved(state: State, version: Version, now: Now) -> str:

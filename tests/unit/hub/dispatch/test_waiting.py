@@ -250,4 +250,4 @@ def test_explain_counts_who_is_ahead() -> None:
     table.submit(5, caller=1)
     [single] = table.submit(1, caller=2)
     assert table.core.queue_position(single) == 1
-    assert "1 ahead of it, 1 other callers wait" in table.reasons(single)
+    assert "1 ahead of it; 1 other caller takes turns" in table.reasons(single)
