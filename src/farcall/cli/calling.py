@@ -64,5 +64,6 @@ def call(
         value = invocation.result()
     except KeyboardInterrupt:
         invocation.cancel()
+        click.echo(f"\n{invocation.id} is being cancelled; farcall status {invocation.id} tells how it ended", err=True)
         raise
     results.show(value, output, as_json, identifier=invocation.id)

@@ -91,6 +91,8 @@ class Conversation:
         self._early.clear()
         self._outbox.disconnected()
         self._reports.disconnected()
+        if self.leaving and error is None:
+            return  # we closed it
         reason = "The line to the hub broke." if error is None else error.failure.message
         self._on_event(Event(EventKind.DISCONNECTED, reason, failure=None if error is None else error.failure))
 
