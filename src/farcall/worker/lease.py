@@ -67,10 +67,10 @@ class Lease:
             return self._seq
 
     def acknowledged(self, seq: int) -> None:
-        """The hub has seen heartbeat `seq`."""
+        """The hub has seen heartbeat `seq`. A lease that has lapsed stays so, whoever notices first."""
         with self._lock:
             at = self._sent.pop(seq, None)
-            if at is not None and self._deadline is not None:
+            if at is not None and self._deadline is not None and now() < self._deadline:
                 self._deadline = max(self._deadline, at + self._seconds)
 
     def _watch(self) -> None:
