@@ -14,6 +14,7 @@ from farcall.hub.ports import (
     DeleteGrant,
     EndPresence,
     GrantRow,
+    MembershipRow,
     Outcome,
     Page,
     PinBlob,
@@ -28,6 +29,8 @@ from farcall.hub.ports import (
     VersionSpec,
 )
 
+_EVERYBODY = AccountRow(0, "public", "", False, False, 1, 0.0, "public")
+
 
 def at_or_below(name: str, root: str) -> bool:
     """Whether `name` is `root` or lies below it; "" is the root of everything."""
@@ -39,7 +42,8 @@ class MemoryCatalog:
     """Rows by key. Each method carries out one command, or answers one question."""
 
     epoch: int = 0
-    accounts: dict[int, AccountRow] = field(default_factory=dict)
+    accounts: dict[int, AccountRow] = field(default_factory=lambda: {0: _EVERYBODY})
+    members: dict[tuple[int, int], str] = field(default_factory=dict)  # (group, account) to role
     tokens: dict[int, tuple[bytes, TokenRow]] = field(default_factory=dict)
     grants: dict[tuple[str, int], GrantRow] = field(default_factory=dict)
     versions: dict[int, VersionRow] = field(default_factory=dict)
@@ -61,8 +65,18 @@ class MemoryCatalog:
         for row in self.accounts.values():
             if row.handle == command.handle or (email and row.email.lower() == email):
                 return Outcome.CONFLICT
-        key = len(self.accounts) + 1
-        self.accounts[key] = AccountRow(key, command.handle, command.email, command.admin, False, 1, command.at)
+        key = len(self.accounts)
+        self.accounts[key] = AccountRow(
+            key,
+            command.handle,
+            command.email,
+            command.admin,
+            False,
+            1,
+            command.at,
+            command.kind,
+            command.email_confirmed_at,
+        )
         return key
 
     def set_disabled(self, command: SetDisabled) -> Outcome:
@@ -106,7 +120,7 @@ class MemoryCatalog:
         return None
 
     def put_grant(self, command: PutGrant) -> int | Outcome:
-        if not self._bump(command.grantee):
+        if not self._bump_concerned(command.grantee):
             return Outcome.MISSING
         place = (command.path, command.grantee)
         before = self.grants.get(place)
@@ -114,18 +128,55 @@ class MemoryCatalog:
             self.grants_made += 1
         key = self.grants_made if before is None else before.key
         handle = self.accounts[command.grantee].handle
-        self.grants[place] = GrantRow(key, command.path, command.grantee, handle, command.level, command.by, command.at)
+        self.grants[place] = GrantRow(
+            key,
+            command.path,
+            command.grantee,
+            handle,
+            command.level,
+            command.by,
+            command.at,
+            command.expires_at,
+            command.limits,
+            command.invitation,
+        )
         return key
 
     def delete_grant(self, command: DeleteGrant) -> Outcome:
         if self.grants.pop((command.path, command.grantee), None) is None:
             return Outcome.MISSING
-        self._bump(command.grantee)
+        self._bump_concerned(command.grantee)
         return Outcome.OK
 
+    def _bump_concerned(self, grantee: int) -> bool:
+        concerned = self.affected_by(grantee)
+        for account in concerned:
+            self._bump(account)
+        return bool(concerned)
+
+    def affected_by(self, grantee: int) -> list[int]:
+        row = self.accounts.get(grantee)
+        if row is None:
+            return []
+        found = {grantee}
+        if row.kind == "public":
+            found |= {account.key for account in self.accounts.values() if account.kind == "person"}
+        if row.kind == "group":
+            found |= {account for group, account in self.members if group == grantee}
+        return sorted(found)
+
+    def memberships(self, account: int) -> list[MembershipRow]:
+        found = [
+            MembershipRow(group, self.accounts[group].handle, role)
+            for (group, member), role in self.members.items()
+            if member == account
+        ]
+        return sorted(found, key=lambda row: row.group_handle)
+
     def grants_to(self, account: int) -> list[GrantRow]:
-        found = [row for row in self.grants.values() if row.grantee == account]
-        return sorted(found, key=lambda row: row.path)
+        givers = {account, _EVERYBODY.key, *(row.group for row in self.memberships(account))}
+        found = [row for row in self.grants.values() if row.grantee in givers]
+        return sorted(found, key=lambda row: (row.path, row.grantee))
 
     def grants_below(self, path: str) -> list[GrantRow]:
         found = [row for row in self.grants.values() if at_or_below(row.path, path)]

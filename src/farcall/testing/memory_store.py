@@ -37,6 +37,7 @@ from farcall.hub.ports import (
     Lane,
     Lease,
     LeaseItem,
+    MembershipRow,
     Note,
     Outcome,
     Page,
@@ -327,7 +328,8 @@ class MemoryStore:
         return next((row for row in self.catalog.accounts.values() if row.handle == handle), None)
 
     async def accounts(self) -> list[AccountRow]:
-        return sorted(self.catalog.accounts.values(), key=lambda row: row.handle)
+        persons = [row for row in self.catalog.accounts.values() if row.kind == "person"]
+        return sorted(persons, key=lambda row: row.handle)
 
     async def token(self, digest: bytes) -> tuple[TokenRow, AccountRow] | None:
         return self.catalog.token(digest)
@@ -337,6 +339,12 @@ class MemoryStore:
 
     async def grants_to(self, account: int) -> list[GrantRow]:
         return self.catalog.grants_to(account)
+
+    async def affected_by(self, grantee: int) -> list[int]:
+        return self.catalog.affected_by(grantee)
+
+    async def memberships(self, account: int) -> list[MembershipRow]:
+        return self.catalog.memberships(account)
 
     async def grants_below(self, path: str) -> list[GrantRow]:
         return self.catalog.grants_below(path)

@@ -20,12 +20,14 @@ class BeginEpoch:
 
 @dataclass(slots=True)
 class CreateAccount:
-    """Outcome: the account's key (int) or CONFLICT (handle or e-mail taken)."""
+    """Outcome: the account's key (int) or CONFLICT (handle or e-mail taken). `kind` is person or group."""
 
     handle: str
     email: str
     admin: bool
     at: float
+    kind: str = "person"
+    email_confirmed_at: float | None = None
 
 
 @dataclass(slots=True)
@@ -62,19 +64,23 @@ class RevokeToken:
 
 @dataclass(slots=True)
 class PutGrant:
-    """Grant `level` (view, invoke, manage) on a function or namespace. Bumps the grantee's epoch. Outcome: key (int),
-    or MISSING (no such grantee). A second grant on the path replaces the level and keeps the key."""
+    """Grant `level` (view, invoke, manage) on a function or namespace. Bumps the epochs of all whom it concerns: the
+    grantee, a group's members, everybody. Outcome: key (int), or MISSING (no such grantee). A second grant on the path
+    replaces the first and keeps the key."""
 
     path: str
     grantee: int
     level: str
     by: int
     at: float
+    expires_at: float | None = None
+    limits: str = "{}"  # JSON
+    invitation: int | None = None
 
 
 @dataclass(slots=True)
 class DeleteGrant:
-    """Bumps the grantee's epoch. OK · MISSING."""
+    """Bumps epochs as `PutGrant` does. OK · MISSING."""
 
     path: str
     grantee: int

@@ -19,6 +19,9 @@ class AccountRow:
     disabled: bool
     access_epoch: int
     created_at: float
+    kind: str = "person"  # person, group, public; only persons log in
+    email_confirmed_at: float | None = None
+    limits: str = "{}"  # JSON
 
 
 @dataclass(slots=True, frozen=True)
@@ -42,6 +45,18 @@ class GrantRow:
     level: str
     by: int
     created_at: float
+    expires_at: float | None = None
+    limits: str = "{}"  # JSON
+    invitation: int | None = None  # through which it came
+
+
+@dataclass(slots=True, frozen=True)
+class MembershipRow:
+    """A group that an account belongs to; `role` is member or manager."""
+
+    group: int
+    group_handle: str
+    role: str
 
 
 @dataclass(slots=True, frozen=True)

@@ -13,6 +13,7 @@ from farcall.hub.ports.rows import (
     GrantRow,
     InvocationFilter,
     InvocationRow,
+    MembershipRow,
     Page,
     PresenceRow,
     TokenRow,
@@ -73,7 +74,14 @@ class Store(Protocol):
 
     async def tokens(self, account: int) -> list[TokenRow]: ...
 
-    async def grants_to(self, account: int) -> list[GrantRow]: ...
+    async def grants_to(self, account: int) -> list[GrantRow]:
+        """What the account was given itself, through its groups, or as everybody; expired ones too."""
+
+    async def affected_by(self, grantee: int) -> list[int]:
+        """Whom a grant to this account concerns: itself, and a group's members or everybody."""
+
+    async def memberships(self, account: int) -> list[MembershipRow]:
+        """The groups of an account, by handle."""
 
     async def grants_below(self, path: str) -> list[GrantRow]:
         """Grants on this path and everything below it."""

@@ -32,7 +32,16 @@ class CatalogCommands(Speaker):
     def create_account(self, command: CreateAccount) -> int | Outcome:
         if self.one("account_taken", command.handle, command.email) is not None:
             return Outcome.CONFLICT
-        return int(self.one("create_account", command.handle, command.email, command.admin, command.at))
+        key = self.one(
+            "create_account",
+            command.handle,
+            command.email,
+            command.admin,
+            command.at,
+            command.kind,
+            command.email_confirmed_at,
+        )
+        return int(key)
 
     def set_disabled(self, command: SetDisabled) -> Outcome:
         return _found(self.one("set_disabled", command.account, command.disabled))
@@ -57,15 +66,32 @@ class CatalogCommands(Speaker):
         return _found(self.one("revoke_token", command.account, command.token, command.at))
 
     def put_grant(self, command: PutGrant) -> int | Outcome:
-        if self.one("bump_epoch", command.grantee) is None:
+        if not self._bump(command.grantee):
             return Outcome.MISSING
-        return int(self.one("put_grant", command.path, command.grantee, command.level, command.by, command.at))
+        key = self.one(
+            "put_grant",
+            command.path,
+            command.grantee,
+            command.level,
+            command.by,
+            command.at,
+            command.expires_at,
+            command.limits,
+            command.invitation,
+        )
+        return int(key)
 
     def delete_grant(self, command: DeleteGrant) -> Outcome:
         if self.one("delete_grant", command.path, command.grantee) is None:
             return Outcome.MISSING
-        self.one("bump_epoch", command.grantee)
+        self._bump(command.grantee)
         return Outcome.OK
+
+    def _bump(self, grantee: int) -> bool:
+        """Raise the epochs of all whom a grant to this account concerns; False if there is no such account."""
+        concerned = [key for (key,) in self.all("affected_by", grantee)]
+        self.one("bump_epochs", _encode_json(concerned).decode())
+        return bool(concerned)
 
     def publish_versions(self, command: PublishVersions) -> list[VersionRow | Outcome]:
         return [self._publish(item, command.account, command.at) for item in command.items]

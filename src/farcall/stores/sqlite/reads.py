@@ -16,6 +16,7 @@ from farcall.hub.ports import (
     InvocationFilter,
     InvocationRow,
     Lane,
+    MembershipRow,
     Note,
     Page,
     PresenceRow,
@@ -140,6 +141,12 @@ class Reads(Speaker):
 
     def grants_to(self, account: int) -> list[GrantRow]:
         return [rows.grant(row) for row in self.all("grants_to", account)]
+
+    def affected_by(self, grantee: int) -> list[int]:
+        return [key for (key,) in self.all("affected_by", grantee)]
+
+    def memberships(self, account: int) -> list[MembershipRow]:
+        return [rows.membership(row) for row in self.all("memberships", account)]
 
     def grants_below(self, path: str) -> list[GrantRow]:
         return [rows.grant(row) for row in self.all("grants_below", path)]

@@ -9,7 +9,7 @@ import msgspec
 from farcall.domain.errors import Failure
 from farcall.domain.model import FunctionOptions
 from farcall.domain.states import InvocationState
-from farcall.hub.ports import AccountRow, GrantRow, InvocationRow, PresenceRow, TokenRow, VersionRow
+from farcall.hub.ports import AccountRow, GrantRow, InvocationRow, MembershipRow, PresenceRow, TokenRow, VersionRow
 
 _scopes = msgspec.json.Decoder(tuple[str, ...]).decode
 _keys = msgspec.json.Decoder(tuple[int, ...]).decode
@@ -19,8 +19,8 @@ failure = msgspec.msgpack.Decoder(Failure).decode
 
 
 def account(row: tuple[Any, ...]) -> AccountRow:
-    key, handle, email, admin, disabled, access_epoch, created_at = row
-    return AccountRow(key, handle, email, bool(admin), bool(disabled), access_epoch, created_at)
+    key, handle, email, admin, disabled, *more = row
+    return AccountRow(key, handle, email, bool(admin), bool(disabled), *more)
 
 
 def token(row: tuple[Any, ...]) -> TokenRow:
@@ -30,6 +30,10 @@ def token(row: tuple[Any, ...]) -> TokenRow:
 
 def grant(row: tuple[Any, ...]) -> GrantRow:
     return GrantRow(*row)
+
+
+def membership(row: tuple[Any, ...]) -> MembershipRow:
+    return MembershipRow(*row)
 
 
 def version(row: tuple[Any, ...]) -> VersionRow:

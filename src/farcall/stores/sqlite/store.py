@@ -18,6 +18,7 @@ from farcall.hub.ports import (
     InvocationFilter,
     InvocationRow,
     Lane,
+    MembershipRow,
     Note,
     Page,
     PresenceRow,
@@ -161,6 +162,12 @@ class SqliteStore:
 
     async def grants_to(self, account: int) -> list[GrantRow]:
         return await self._ask().ask(lambda reads: reads.grants_to(account))
+
+    async def affected_by(self, grantee: int) -> list[int]:
+        return await self._ask().ask(lambda reads: reads.affected_by(grantee))
+
+    async def memberships(self, account: int) -> list[MembershipRow]:
+        return await self._ask().ask(lambda reads: reads.memberships(account))
 
     async def grants_below(self, path: str) -> list[GrantRow]:
         return await self._ask().ask(lambda reads: reads.grants_below(path))
