@@ -65,7 +65,7 @@ def whoami(as_json: bool) -> None:
                 "hub": service.url,
                 "administrator": "yes" if me["admin"] else "",
                 "token may": ", ".join(me["scopes"]),
-                "only for": me["only"],
+                "only for": ", ".join(me["only"]),
                 "expires": clock(me["expires_at"]),
             }
         )
@@ -85,15 +85,20 @@ def token() -> None:
     type=click.Choice(["invoke", "serve", "deploy", "manage", "admin"]),
     help="What it may do; may be given more than once. Default: what everyday work needs.",
 )
-@click.option("--only", default="", metavar="NAME", help="Only for this function or namespace.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="NAME",
+    help="Only for this function or namespace; may be given more than once.",
+)
 @click.option("--expires", help="For example 30d, 12h.")
 @click.option("--print-token", is_flag=True, help="Print nothing but the token.")
 @json_option
 def create_token(
-    label: str, scopes: tuple[str, ...], only: str, expires: str | None, print_token: bool, as_json: bool
+    label: str, scopes: tuple[str, ...], only: tuple[str, ...], expires: str | None, print_token: bool, as_json: bool
 ) -> None:
     """A new token; it is shown once."""
-    body = {"label": label, "scopes": list(scopes), "only": only, "expires_at": _expiry(expires)}
+    body = {"label": label, "scopes": list(scopes), "only": list(only), "expires_at": _expiry(expires)}
     made = rest().post("/v1/tokens", {name: value for name, value in body.items() if value})
     if as_json:
         print_json(made)
@@ -128,7 +133,7 @@ def list_tokens(as_json: bool) -> None:
                 item["id"],
                 item["label"],
                 ", ".join(item["scopes"]),
-                item["only"],
+                ", ".join(item["only"]),
                 when(item["created_at"]),
                 when(item["expires_at"]),
                 when(item["revoked_at"]),

@@ -66,7 +66,7 @@ class Subject:
     access_epoch: int
     token: int
     scopes: frozenset[str]
-    only: str = ""  # the token is limited to this path and what is below it
+    only: tuple[str, ...] = ()  # the token is limited to these paths and what is below them; empty: no limit
     grants: tuple[Grant, ...] = ()
     expires_at: float | None = None  # of the token
 
@@ -88,7 +88,7 @@ _ALLOWED = Decision()
 
 def decide(subject: Subject, action: Action, path: str) -> Decision:
     """May this subject do this at this path? Answers without knowing whether anything exists there."""
-    if not covers(subject.only, path):
+    if not within(subject, path):
         return unknown(path)
     level = level_at(subject, path)
     if administers(subject) and action in _ADMINISTRATION:
@@ -110,6 +110,11 @@ def level_at(subject: Subject, path: str) -> Level:
     return max((grant.level for grant in subject.grants if covers(grant.path, path)), default=Level.NONE)
 
 
+def within(subject: Subject, path: str) -> bool:
+    """Whether the limit of the token, if it has one, reaches the path."""
+    return not subject.only or any(covers(limit, path) for limit in subject.only)
+
+
 def has_scope(subject: Subject, scope: Scope) -> bool:
     """Whether the token carries the scope."""
     return scope in subject.scopes
@@ -126,8 +131,9 @@ def visible_roots(subject: Subject) -> list[str]:
         return [""]
     roots = {subject.handle, *(grant.path for grant in subject.grants)}
     if subject.only:
-        limit = subject.only
-        roots = {limit if covers(root, limit) else root for root in roots if covers(root, limit) or covers(limit, root)}
+        roots = {root for root in roots if within(subject, root)} | {
+            limit for limit in subject.only if any(covers(root, limit) for root in roots)
+        }
     return sorted(root for root in roots if not any(other != root and covers(other, root) for other in roots))
 
 

@@ -6,11 +6,23 @@ The rules of a single part stand in `authoring.names`, where authors need them t
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from farcall.authoring.names import BadName, function_name, namespace_path, space_name
 
-__all__ = ["BadName", "Reference", "absolute", "ancestors", "covers", "function_path", "handle_of", "path", "reference"]
+__all__ = [
+    "BadName",
+    "Reference",
+    "absolute",
+    "ancestors",
+    "common",
+    "covers",
+    "function_path",
+    "handle_of",
+    "path",
+    "reference",
+]
 
 LATEST = "latest"
 _NAME_LENGTH_LIMIT = 1024
@@ -95,6 +107,16 @@ def ancestors(full: str) -> list[str]:
 def covers(above: str, below: str) -> bool:
     """Whether `below` is `above` or lies under it; the empty path covers everything."""
     return not above or above == below or below.startswith(above + "/")
+
+
+def common(paths: Sequence[str]) -> str:
+    """The lowest path that covers all of them; empty if there is none, or if there are no paths."""
+    shared: list[str] = []
+    for parts in zip(*(path.split("/") for path in paths), strict=False):
+        if len(set(parts)) > 1:
+            break
+        shared.append(parts[0])
+    return "/".join(shared)
 
 
 def handle_of(full: str) -> str:

@@ -18,7 +18,7 @@ async def me(x: Exchange) -> Reply:
             account.email,
             account.admin,
             sorted(subject.scopes),
-            subject.only,
+            list(subject.only),
             moment_or_none(subject.expires_at),
         )
     )
@@ -86,7 +86,7 @@ def _token(row: ports.TokenRow) -> rest.Token:
         row.key,
         row.label,
         list(row.scopes),
-        row.only,
+        list(row.only),
         moment(row.created_at),
         moment_or_none(row.expires_at),
         moment_or_none(row.revoked_at),
@@ -94,7 +94,9 @@ def _token(row: ports.TokenRow) -> rest.Token:
 
 
 def _created(token: NewToken) -> rest.TokenCreated:
-    return rest.TokenCreated(token.key, token.token, list(token.scopes), token.only, moment_or_none(token.expires_at))
+    return rest.TokenCreated(
+        token.key, token.token, list(token.scopes), list(token.only), moment_or_none(token.expires_at)
+    )
 
 
 def _share(row: ports.GrantRow) -> rest.Share:

@@ -39,7 +39,7 @@ def _visible(subject: access.Subject, presence: Presence) -> bool:
 
 
 def _mine(subject: access.Subject, name: str) -> bool:
-    return names.handle_of(name) == subject.handle and names.covers(subject.only, name)
+    return names.handle_of(name) == subject.handle and access.within(subject, name)
 
 
 def _worker(subject: access.Subject, presence: Presence) -> rest.Worker:

@@ -30,7 +30,7 @@ class NewToken:
     key: int
     token: str
     scopes: tuple[str, ...]
-    only: str
+    only: tuple[str, ...]
     expires_at: float | None
 
 
@@ -135,7 +135,7 @@ class Accounts:
         if await self._store.accounts():
             return None
         account = await self._create(handle, email, admin=True)
-        return await self._issue(account.key, "first administrator", access.SCOPES, "", None)
+        return await self._issue(account.key, "first administrator", access.SCOPES, (), None)
 
     async def create(
         self, subject: access.Subject, handle: str, email: str, *, admin: bool = False
@@ -144,7 +144,7 @@ class Accounts:
         require_administrator(subject)
         account = await self._create(handle, email, admin=admin)
         scopes = access.SCOPES if admin else access.DEFAULT_SCOPES
-        return account, await self._issue(account.key, "first token", scopes, "", None)
+        return account, await self._issue(account.key, "first token", scopes, (), None)
 
     async def _create(self, handle: str, email: str, *, admin: bool) -> ports.AccountRow:
         try:
@@ -194,7 +194,7 @@ class Accounts:
         *,
         label: str = "",
         scopes: Sequence[str] = (),
-        only: str = "",
+        only: Sequence[str] = (),
         expires_at: float | None = None,
     ) -> NewToken:
         """A token for the subject's own account, never wider or longer-lived than the one that asks for it.
@@ -214,26 +214,15 @@ class Accounts:
             raise Refused("permission_denied", f"Your own token lacks the scope {exceeding[0]}.")
         if "admin" in wanted and not subject.admin:
             raise Refused("permission_denied", "Only administrators have tokens with the scope admin.")
-        only = self._limit(subject, only)
+        limits = tuple(_limit(subject, path) for path in only) or subject.only
         if expires_at is not None and expires_at <= time.time():
             raise Refused("invalid_request", "The token would have expired before it was made.")
         if subject.expires_at is not None:
             expires_at = min(subject.expires_at, expires_at or subject.expires_at)
-        return await self._issue(subject.key, label[:_LABEL_LENGTH_LIMIT], wanted, only, expires_at)
-
-    def _limit(self, subject: access.Subject, only: str) -> str:
-        if not only:
-            return subject.only
-        try:
-            path = names.path(only)
-        except names.BadName as error:
-            raise Refused("invalid_request", f"{error}.") from None
-        if not names.covers(subject.only, path):
-            raise Refused("permission_denied", f"Your own token is limited to {subject.only}.")
-        return path
+        return await self._issue(subject.key, label[:_LABEL_LENGTH_LIMIT], wanted, limits, expires_at)
 
     async def _issue(
-        self, account: int, label: str, scopes: tuple[str, ...], only: str, expires_at: float | None
+        self, account: int, label: str, scopes: tuple[str, ...], only: tuple[str, ...], expires_at: float | None
     ) -> NewToken:
         text = tokens.make(os.urandom(32))
         command = ports.CreateToken(account, tokens.digest(text), label, scopes, only, time.time(), expires_at)
@@ -263,6 +252,17 @@ def require_administrator(subject: access.Subject) -> None:
             "This is for administrators.",
             "It takes an administrator's token with the scope admin." if subject.admin else "",
         )
+
+
+def _limit(subject: access.Subject, only: str) -> str:
+    """One path that a token shall be limited to."""
+    try:
+        path = names.path(only)
+    except names.BadName as error:
+        raise Refused("invalid_request", f"{error}.") from None
+    if not access.within(subject, path):
+        raise Refused("permission_denied", f"Your own token is limited to {', '.join(subject.only)}.")
+    return path
 
 
 def _require_manage(subject: access.Subject) -> None:

@@ -146,14 +146,15 @@ class Records:
         return replace(row, worker=await self._workers.name(row.worker)) if row.worker else row
 
     def _narrowed(self, subject: access.Subject, function: str) -> str:
-        """The path to list below: what was asked for, and at most what the token is limited to."""
+        """The path to list below: what was asked for, or else what holds all that the token is limited to."""
         if not function:
-            return subject.only
+            return names.common(subject.only)
         try:
             path = names.path(function)
         except names.BadName as error:
             raise Refused("invalid_request", f"{error}.") from None
-        return subject.only if names.covers(path, subject.only) else path
+        below = [limit for limit in subject.only if names.covers(path, limit)]
+        return path if access.within(subject, path) or not below else names.common(below)
 
     def _as_it_is(self, row: ports.InvocationRow) -> ports.InvocationRow:
         if row.state.final:
@@ -222,7 +223,7 @@ def _ending(row: ports.InvocationRow) -> list[Line]:
 
 def may_see(subject: access.Subject, row: ports.InvocationRow) -> bool:
     """Whether the record shows to the subject at all."""
-    if not names.covers(subject.only, row.function):
+    if not access.within(subject, row.function):
         return False
     return subject.key in (row.caller, row.owner) or access.administers(subject)
 

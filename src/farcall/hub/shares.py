@@ -56,7 +56,7 @@ class Shares:
         managed = [subject.handle, *(grant.path for grant in subject.grants if grant.level >= access.Level.MANAGE)]
         for root in managed:
             found.update({row.key: row for row in await self._store.grants_below(root)})
-        seen = [row for row in found.values() if names.covers(subject.only, row.path)]
+        seen = [row for row in found.values() if access.within(subject, row.path)]
         return sorted(seen, key=lambda row: (row.path, row.grantee_handle))
 
     def _manageable(self, subject: access.Subject, path: str) -> str:

@@ -76,7 +76,7 @@ class Me(msgspec.Struct):
     email: str
     admin: bool
     scopes: list[str]
-    only: str
+    only: list[str]
     expires_at: datetime | None = None
 
 
@@ -86,18 +86,18 @@ class Token(msgspec.Struct):
     id: int
     label: str
     scopes: list[str]
-    only: str
+    only: list[str]
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
 
 
 class NewToken(Question, frozen=True):
-    """Without `scopes`: the everyday ones of the asking token. `only` limits it to a function or namespace."""
+    """Without `scopes`: the everyday ones of the asking token. `only` limits it to functions and namespaces."""
 
     label: Text = ""
     scopes: list[ScopeName] = []
-    only: Annotated[str, msgspec.Meta(max_length=1024)] = ""
+    only: Annotated[list[Path], msgspec.Meta(max_length=100)] = []
     expires_at: datetime | None = None
 
 
@@ -107,7 +107,7 @@ class TokenCreated(msgspec.Struct):
     id: int
     token: str
     scopes: list[str]
-    only: str
+    only: list[str]
     expires_at: datetime | None = None
 
 

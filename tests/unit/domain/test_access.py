@@ -68,7 +68,7 @@ def test_a_token_without_the_scope_may_only_look(action: Action) -> None:
 
 
 def test_a_limited_token_sees_nothing_outside_its_limit_not_even_what_is_the_accounts_own() -> None:
-    subject = replace(granted(Level.MANAGE, "alice"), only="alice/physics")
+    subject = replace(granted(Level.MANAGE, "alice"), only=("alice/physics",))
     assert decide(subject, "invoke", "alice/physics/f").allowed
     assert decide(subject, "view", "alice/chemistry").code == "not_found"
     assert decide(subject, "view", "bob/f").code == "not_found"
@@ -87,12 +87,21 @@ def test_it_takes_both_the_account_and_an_unlimited_token_to_administer() -> Non
     assert access.administers(replace(BOB, admin=True, scopes=everything))
     assert not access.administers(replace(BOB, admin=False, scopes=everything))
     assert not access.administers(replace(BOB, admin=True))
-    assert not access.administers(replace(BOB, admin=True, scopes=everything, only="bob"))
+    assert not access.administers(replace(BOB, admin=True, scopes=everything, only=("bob",)))
 
 
 def test_visible_roots_are_ones_own_and_the_granted_ones_within_the_tokens_limit() -> None:
     subject = replace(BOB, grants=(Grant("alice/physics", Level.VIEW), Grant("alice/physics/f", Level.INVOKE)))
     assert access.visible_roots(subject) == ["alice/physics", "bob"]
-    assert access.visible_roots(replace(subject, only="alice/physics/optics")) == ["alice/physics/optics"]
-    assert access.visible_roots(replace(subject, only="alice")) == ["alice/physics"]
-    assert access.visible_roots(replace(subject, only="carol")) == []
+    assert access.visible_roots(replace(subject, only=("alice/physics/optics",))) == ["alice/physics/optics"]
+    assert access.visible_roots(replace(subject, only=("alice",))) == ["alice/physics"]
+    assert access.visible_roots(replace(subject, only=("carol",))) == []
+    assert access.visible_roots(replace(subject, only=("alice", "bob/lab", "carol"))) == ["alice/physics", "bob/lab"]
+
+
+def test_a_token_may_be_limited_to_several_paths() -> None:
+    subject = replace(granted(Level.MANAGE, "alice"), only=("alice/physics", "bob/lab/f"))
+    for path in ("alice/physics", "alice/physics/f", "bob/lab/f"):
+        assert decide(subject, "invoke", path).allowed, path
+    for path in ("alice", "alice/physics_two", "bob", "bob/lab", "bob/lab/g"):
+        assert decide(subject, "view", path).code == "not_found", path

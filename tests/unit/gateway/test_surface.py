@@ -127,18 +127,18 @@ async def test_metrics_are_for_administrators_and_tell_of_workers(world: World) 
 
 async def test_me_tells_who_speaks(world: World) -> None:
     body = (await get(world, "/v1/me")).json()
-    assert (body["handle"], body["admin"], body["only"]) == ("alice", False, "")
+    assert (body["handle"], body["admin"], body["only"]) == ("alice", False, [])
     assert body["scopes"] == ["deploy", "invoke", "manage", "serve"]
 
 
 async def test_a_new_token_works_until_it_is_revoked(world: World) -> None:
     made = await world.http.post(
-        "/v1/tokens", json={"label": "laptop", "scopes": ["invoke"], "only": "alice/lab"}, headers=world.of("alice")
+        "/v1/tokens", json={"label": "laptop", "scopes": ["invoke"], "only": ["alice/lab"]}, headers=world.of("alice")
     )
     assert made.status_code == 201
     token = made.json()
     world.tokens["laptop"] = token["token"]
-    assert (await get(world, "/v1/me", "laptop")).json()["only"] == "alice/lab"
+    assert (await get(world, "/v1/me", "laptop")).json()["only"] == ["alice/lab"]
     listed = (await get(world, "/v1/tokens")).json()["items"]
     assert [entry["label"] for entry in listed] == ["first token", "laptop"]
     assert token["token"] not in str(listed)

@@ -95,16 +95,16 @@ async def test_an_expired_token_ends_by_itself_on_open_connections_too(house: Ho
 async def test_a_token_is_never_wider_than_the_one_that_asks_for_it(house: House) -> None:
     alice = await house.subject("alice")
     limited = await house.accounts.create_token(
-        alice, scopes=["invoke", "manage"], only="alice/physics", expires_at=time.time() + 60
+        alice, scopes=["invoke", "manage"], only=["alice/physics"], expires_at=time.time() + 60
     )
     asking = await house.accounts.authenticate(limited.token)
     assert await code_of(house.accounts.create_token(asking, scopes=["serve"])) == "permission_denied"
-    assert await code_of(house.accounts.create_token(asking, only="alice")) == "permission_denied"
+    assert await code_of(house.accounts.create_token(asking, only=["alice"])) == "permission_denied"
     made = await house.accounts.create_token(asking, expires_at=time.time() + 3600)
     assert made.scopes == ("invoke", "manage")
-    assert made.only == "alice/physics"
+    assert made.only == ("alice/physics",)
     assert made.expires_at == limited.expires_at
-    assert (await house.accounts.create_token(asking, only="alice/physics/f")).only == "alice/physics/f"
+    assert (await house.accounts.create_token(asking, only=["alice/physics/f"])).only == ("alice/physics/f",)
 
 
 async def test_a_token_without_manage_makes_and_lists_no_tokens_but_may_end_itself(house: House) -> None:
@@ -123,7 +123,7 @@ async def test_wishes_for_tokens_that_make_no_sense_are_refused(house: House) ->
     create = house.accounts.create_token
     assert await code_of(create(alice, scopes=["everything"])) == "invalid_request"
     assert await code_of(create(alice, scopes=["admin"])) == "permission_denied"
-    assert await code_of(create(alice, only="not a path")) == "invalid_request"
+    assert await code_of(create(alice, only=["not a path"])) == "invalid_request"
     assert await code_of(create(alice, expires_at=time.time() - 1)) == "invalid_request"
 
 

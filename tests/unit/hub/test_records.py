@@ -73,7 +73,7 @@ async def test_the_record_shows_to_caller_owner_and_administrator(house: House, 
 
 async def test_a_limited_token_sees_only_what_lies_within_its_limit(house: House, records: Records) -> None:
     inside, outside = await accepted(house, 1), await accepted(house, 2, "chemistry/mix")
-    bob = replace(await house.subject("bob"), only="alice/physics")
+    bob = replace(await house.subject("bob"), only=("alice/physics",))
     assert (await records.get(bob, inside)).id == inside
     assert await code_of(records.get(bob, outside)) == "not_found"
     for query in (Query(), Query(function="alice"), Query(function="alice/physics")):

@@ -48,7 +48,7 @@ class CreateToken:
     digest: bytes
     label: str
     scopes: tuple[str, ...]
-    only: str
+    only: tuple[str, ...]  # paths; empty: no limit
     at: float
     expires_at: float | None
 

@@ -30,7 +30,7 @@ class TokenRow:
     account: int
     label: str
     scopes: tuple[str, ...]
-    only: str
+    only: tuple[str, ...]  # paths; empty: no limit
     created_at: float
     expires_at: float | None
     revoked_at: float | None

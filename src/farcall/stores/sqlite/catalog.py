@@ -56,7 +56,7 @@ class CatalogCommands(Speaker):
             command.digest,
             command.label,
             scopes,
-            command.only,
+            _encode_json(command.only).decode(),
             command.at,
             command.expires_at,
         )

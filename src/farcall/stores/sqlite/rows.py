@@ -11,7 +11,7 @@ from farcall.domain.model import FunctionOptions
 from farcall.domain.states import InvocationState
 from farcall.hub.ports import AccountRow, GrantRow, InvocationRow, MembershipRow, PresenceRow, TokenRow, VersionRow
 
-_scopes = msgspec.json.Decoder(tuple[str, ...]).decode
+_strings = msgspec.json.Decoder(tuple[str, ...]).decode
 _keys = msgspec.json.Decoder(tuple[int, ...]).decode
 _document = msgspec.json.Decoder(dict[str, Any]).decode
 _options = msgspec.json.Decoder(FunctionOptions).decode
@@ -25,7 +25,7 @@ def account(row: tuple[Any, ...]) -> AccountRow:
 
 def token(row: tuple[Any, ...]) -> TokenRow:
     key, account_key, label, scopes, only, created_at, expires_at, revoked_at = row
-    return TokenRow(key, account_key, label, _scopes(scopes), only, created_at, expires_at, revoked_at)
+    return TokenRow(key, account_key, label, _strings(scopes), _strings(only), created_at, expires_at, revoked_at)
 
 
 def grant(row: tuple[Any, ...]) -> GrantRow:

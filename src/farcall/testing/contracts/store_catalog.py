@@ -54,7 +54,8 @@ class CatalogContract(WithDesk):
 
     async def test_a_token_is_found_by_its_digest_until_the_hub_judges_it(self, desk: Desk) -> None:
         digest = b"t" * 32
-        make = CreateToken(desk.bob, digest, "laptop", ("invoke", "serve"), "alice/physics", START, START + 9)
+        limits = ("alice/physics", "bob/lab")
+        make = CreateToken(desk.bob, digest, "laptop", ("invoke", "serve"), limits, START, START + 9)
         key = await desk.store.do(make)
         assert isinstance(key, int)
         assert await desk.store.do(make) is Outcome.CONFLICT
@@ -62,7 +63,7 @@ class CatalogContract(WithDesk):
         assert found is not None
         token, account = found
         assert account.handle == "bob"
-        assert (token.scopes, token.only, token.expires_at) == (("invoke", "serve"), "alice/physics", START + 9)
+        assert (token.scopes, token.only, token.expires_at) == (("invoke", "serve"), limits, START + 9)
         assert token.revoked_at is None
         assert await desk.store.do(RevokeToken(desk.alice, key, START + 1)) is Outcome.MISSING
         assert await desk.store.do(RevokeToken(desk.bob, key, START + 2)) is Outcome.OK

@@ -26,6 +26,9 @@ CREATE TABLE confirmations (
 
 ALTER TABLE tokens ADD COLUMN last_used_at REAL;
 
+-- A token may be limited to several paths: a JSON array, empty without a limit.
+UPDATE tokens SET only_below = CASE only_below WHEN '' THEN '[]' ELSE json_array(only_below) END;
+
 ALTER TABLE grants ADD COLUMN expires_at REAL;
 ALTER TABLE grants ADD COLUMN limits TEXT NOT NULL DEFAULT '{}'; -- JSON: per_minute, in_flight, seconds_per_day
 ALTER TABLE grants ADD COLUMN invitation INTEGER; -- through which it came
