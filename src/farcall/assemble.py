@@ -8,6 +8,7 @@ import getpass
 import os
 import random
 import re
+import socket
 import uuid
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -15,15 +16,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from farcall.hub.whereabouts import NOWHERE, Whereabouts
 from farcall.link.loops import new_event_loop
 from farcall.settings import HubSettings, WorkerSettings
 
 if TYPE_CHECKING:
+    from farcall.gateway.doors import Doors
     from farcall.gateway.services import GatewayOptions
     from farcall.hub.dispatch.core import Core
     from farcall.worker.options import Event
 
 Say = Callable[[str], None]
+_LOOPBACK = "127.0.0.1"
 
 
 @dataclass
@@ -65,7 +71,7 @@ class Owner:
     email: str = "admin@localhost"
 
 
-async def build_hub(settings: HubSettings, owner: Owner = Owner()) -> Hub:
+async def build_hub(settings: HubSettings, owner: Owner = Owner(), whereabouts: Whereabouts = NOWHERE) -> Hub:
     """Open the store, recover, and wire everything. Raises ports.StoreUnusable."""
     from farcall.gateway.app import create_app
     from farcall.gateway.channels import Channels
@@ -222,42 +228,81 @@ def _write_secret(path: Path, text: str) -> None:
 
 def run_hub(settings: HubSettings, say: Say) -> int:
     """Run a hub until SIGTERM or Ctrl-C; returns the exit code."""
-    return _run(lambda: _live(settings, Owner(), say, lambda _hub, _url: None))
+    return _run(lambda: _live(settings, Owner(), say, lambda _hub, _doors: None))
 
 
-def run_up(settings: HubSettings, say: Say) -> int:
-    """Run a hub whose first account is this machine's user, logged in here already; returns the exit code."""
+def run_up(settings: HubSettings, say: Say, *, public: bool = False) -> int:
+    """Run a hub whose first account is this machine's user, logged in here already; returns the exit code.
 
-    def opened(hub: Hub, url: str) -> None:
+    `public`: with TLS and a certificate of its own making, at all addresses of this machine.
+    """
+    if public:
+        settings = _made_public(settings)
+
+    def opened(hub: Hub, doors: Doors) -> None:
         from farcall.client import config
+        from farcall.gateway.doors import advice
 
         token = hub.first_token or _read_secret(Path(settings.data) / "admin-token")
+        elsewhere = doors.public.link()
         if token is None:
-            say(f"log in with: farcall login {url}")
-            return
-        config.remember(url, token)
-        say(f"you are logged in here; elsewhere: farcall login {url}, with the token in {_token_path(settings)}")
+            say(f"log in with: farcall login '{elsewhere}'")
+        else:
+            config.remember(doors.here.link(), token)
+            say(f"you are logged in here; elsewhere: farcall login '{elsewhere}'")
+            say(f"  with the token in {_token_path(settings)}")
+        if public:
+            for line in advice(doors.public):
+                say(line)
 
     return _run(lambda: _live(settings, _this_user(), say, opened))
 
 
-async def _live(settings: HubSettings, owner: Owner, say: Say, opened: Callable[[Hub, str], None]) -> int:
+def _made_public(settings: HubSettings) -> HubSettings:
+    """All addresses, TLS, and a certificate that is made if there is none."""
+    from farcall.gateway.certificates import ensure_certificate, own_addresses
+
+    certificate, key = settings.tls_certificate, settings.tls_key
+    if not certificate:
+        names = [socket.gethostname(), *own_addresses()]
+        made = ensure_certificate(Path(settings.data) / "tls", names)
+        certificate, key = str(made[0]), str(made[1])
+    host = settings.host or "0.0.0.0"  # noqa: S104  # that is what public means
+    return msgspec.structs.replace(settings, host=host, tls_certificate=certificate, tls_key=key)
+
+
+def _doors(settings: HubSettings, host: str, port: int) -> Doors:
+    from farcall.gateway.certificates import fingerprint_of
+    from farcall.gateway.doors import doors
+
+    certificate = Path(settings.tls_certificate) if settings.tls_certificate else None
+    own = certificate is not None and certificate.parent == Path(settings.data) / "tls"
+    return doors(
+        host,
+        port,
+        tls=certificate is not None,
+        fingerprint=fingerprint_of(certificate) if certificate is not None and own else "",
+        public_url=settings.public_url,
+    )
+
+
+async def _live(settings: HubSettings, owner: Owner, say: Say, opened: Callable[[Hub, Doors], None]) -> int:
     from farcall.gateway.server import listen, serve
 
     _log_to_stderr()
-    listener = listen(settings.host, settings.port)
-    hub = await build_hub(settings, owner)
-    host, port = listener.getsockname()[:2]
-    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    listener = listen(settings.host or _LOOPBACK, settings.port)
+    doors = _doors(settings, *listener.getsockname()[:2])
+    hub = await build_hub(settings, owner, doors.public)
     say(f"data in {_data_path(settings)}")
     if hub.first_token is not None:
         say(f"made the administrator {owner.handle}; the token is in {_token_path(settings)}")
     if hub.queued:
         say(f"{hub.queued} invocations wait from before")
-    opened(hub, url)
-    say(f"listening on {url}")
+    opened(hub, doors)
+    say(f"listening on {doors.here.url}")
+    tls = (settings.tls_certificate, settings.tls_key) if settings.tls_certificate else None
     try:
-        await serve(hub.app, hub.services.channels, listener, before_end=hub.say_goodbye)
+        await serve(hub.app, hub.services.channels, listener, before_end=hub.say_goodbye, tls=tls)
     finally:
         await hub.stop()
     return 0

@@ -32,8 +32,15 @@ class HubSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The hub. Environment: FARCALL_HUB_ and the name in capitals; TOML: table `hub`."""
 
     data: Annotated[str, Meta(description="Directory of everything that the hub keeps.")] = ""
-    host: Annotated[str, Meta(description="Address to listen on; :: or 0.0.0.0 for all.")] = "127.0.0.1"
+    host: Annotated[
+        str, Meta(description="Address to listen on; :: or 0.0.0.0 for all; empty: this machine alone.")
+    ] = ""
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 picks a free one.")] = 8750
+    public_url: Annotated[
+        str, Meta(description="What links to the hub begin with; empty: the address it listens on.")
+    ] = ""
+    tls_certificate: Annotated[str, Meta(description="Certificate (chain) in PEM, to listen with TLS.")] = ""
+    tls_key: Annotated[str, Meta(description="The certificate's private key in PEM.")] = ""
 
     heartbeat_seconds: Annotated[Positive, Meta(description="How often workers give a sign of life.")] = 2.0
     lease_seconds: Annotated[Positive, Meta(description="How long a worker's attempts hold without one.")] = 10.0
@@ -78,6 +85,10 @@ class HubSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if self.lease_seconds < 2 * self.heartbeat_seconds:
             raise ValueError("`lease_seconds` must be at least twice `heartbeat_seconds`")
+        if bool(self.tls_certificate) is not bool(self.tls_key):
+            raise ValueError("`tls_certificate` and `tls_key` go together")
+        if self.public_url and not self.public_url.startswith(("http://", "https://")):
+            raise ValueError("`public_url` begins with http:// or https://")
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -44,14 +44,16 @@ def hub(host: str | None, port: int | None, data: Path | None, config: Path | No
 
 @click.command()
 @_hub_options
-def up(host: str | None, port: int | None, data: Path | None, config: Path | None) -> None:
+@click.option("--public", is_flag=True, help="For others too: all addresses, TLS with a certificate that is made here.")
+def up(host: str | None, port: int | None, data: Path | None, config: Path | None, public: bool) -> None:
     """A hub on this machine, ready to use: you are its administrator, and logged in.
 
-    Prints the address and how to log in from elsewhere.
+    Prints the address and how to log in from elsewhere. With --public, links carry the address and the certificate's
+    fingerprint: whoever uses the link talks to this hub and to no other.
     """
     from farcall.assemble import run_up
 
-    _run(run_up, config, host=host, port=port, data=data)
+    _run(lambda settings, say: run_up(settings, say, public=public), config, host=host, port=port, data=data)
 
 
 def _run(life: Callable[[HubSettings, Callable[[str], None]], int], config: Path | None, **given: Any) -> NoReturn:

@@ -44,11 +44,11 @@ def rest_with(url: str, token: str) -> Rest:
 
 
 def credentials() -> tuple[str, str]:
-    """URL and token of the hub in use."""
+    """URL (with the fingerprint, if one is pinned) and token of the hub in use."""
     from farcall.client import config
 
     found = config.find()
-    return found.address.url, found.token
+    return found.address.link, found.token
 
 
 def path(collection: str, name: str | int, *more: str) -> str:

@@ -12,7 +12,7 @@ import os
 import tempfile
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ def find(
     """The hub and the token; raises HubUnreachable if no hub is named, PermissionDenied if there is no token for it."""
     environ = os.environ if environ is None else environ
     address, source = _hub(url, environ, directory or Path.cwd(), login_file)
+    address = pinned(address, login_file)
     if token is not None:
         if url is None:
             raise _refused("A token was given without the hub it is for.", "Give the hub's URL with it.")
@@ -141,12 +142,26 @@ def logins(login_file: Path | None = None) -> dict[str, str]:
     return {url: token for url, token in known.items() if isinstance(token, str)} if isinstance(known, dict) else {}
 
 
+def pinned(address: Address, login_file: Path | None = None) -> Address:
+    """The address with the fingerprint that its link said, or else the one that a login remembered."""
+    known = _fingerprints(_read(login_file)).get(address.url)
+    return address if address.fingerprint or not known else replace(address, fingerprint=known)
+
+
+def _fingerprints(content: dict[str, Any]) -> dict[str, str]:
+    known = content.get("fingerprints")
+    return {url: text for url, text in known.items() if isinstance(text, str)} if isinstance(known, dict) else {}
+
+
 def remember(url: str, token: str, login_file: Path | None = None) -> Address:
-    """Keep a token for the hub at `url`, and make that hub the one in use."""
+    """Keep a token for the hub at `url`, with the fingerprint that a link says, and make that hub the one in use."""
     address = _address(url, "the URL")
     content = _read(login_file)
     tokens = {**logins(login_file), address.url: _checked(token)}
-    _write({**content, "current": address.url, "tokens": tokens}, login_file)
+    fingerprints = _fingerprints(content)
+    if address.fingerprint:
+        fingerprints[address.url] = address.fingerprint
+    _write({**content, "current": address.url, "tokens": tokens, "fingerprints": fingerprints}, login_file)
     return address
 
 

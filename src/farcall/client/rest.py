@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 90.0  # a server that is silent for longer is taken for lost; event streams say they are alive
 _LOG_ATTEMPTS = 8
+_CHECK = "Check the address, and that the hub is running."
 
 _log_line = msgspec.json.Decoder(LogLine).decode
 
@@ -61,12 +62,12 @@ class Rest:
             if self._http is None:
                 import httpx2
 
-                from farcall.link.security import proxy_for, tls_context
+                from farcall.link.security import proxy_for, tls_for
 
                 self._http = httpx2.Client(
                     headers={"Authorization": f"Bearer {self._token}"},
                     timeout=httpx2.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS),
-                    verify=tls_context(self._ca_file) if self._address.secure else True,
+                    verify=tls_for(self._address, self._ca_file) if self._address.secure else True,
                     proxy=proxy_for(self._address),
                     trust_env=False,
                     follow_redirects=False,
@@ -193,9 +194,15 @@ class Rest:
 
     def unreachable(self, reason: object) -> FarcallError:
         """The error that says so, naming the URL and what to do."""
+        from farcall.link.security import certificate_error, certificate_hint, certificate_reason
+
         text = re.sub(r"^\[Errno -?\d+\] ", "", str(reason)) or type(reason).__name__
-        hint = "Check the address, and that the hub is running."
-        return from_failure(Failure("hub_unreachable", f"The hub at {self.url} does not answer: {text}.", hint))
+        message, hint = f"The hub at {self.url} does not answer: {text}.", _CHECK
+        certificate = certificate_error(reason)
+        if certificate is not None:
+            message = f"No safe connection to the hub at {self.url}: {certificate_reason(certificate)}."
+            hint = certificate_hint(certificate)
+        return from_failure(Failure("hub_unreachable", message, hint))
 
 
 def _server_sent(lines: Iterator[str]) -> Iterator[tuple[str, str]]:

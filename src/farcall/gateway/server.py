@@ -64,8 +64,9 @@ async def serve(
     *,
     before_end: Callable[[], None],
     told: asyncio.Event | None = None,
+    tls: tuple[str, str] | None = None,
 ) -> None:
-    """Answer on `listener` until `told`, or, without one, until SIGTERM or SIGINT.
+    """Answer on `listener` until `told`, or, without one, until SIGTERM or SIGINT. `tls`: certificate and key in PEM.
 
     Then call `before_end`, and wait a little for what is under way.
     """
@@ -80,6 +81,8 @@ async def serve(
             timeout_graceful_shutdown=_END_PATIENCE_SECONDS,
             lifespan="off",
             server_header=False,
+            ssl_certfile=tls[0] if tls else None,
+            ssl_keyfile=tls[1] if tls else None,
         )
     )
     if told is None:

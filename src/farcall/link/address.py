@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+
+from farcall.link.pinning import PREFIX, read_fingerprint
 
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -22,10 +24,11 @@ class Address:
     host: str  # lower case, without brackets
     port: int
     path: str = ""  # of a hub behind a prefix; no slash at the end
+    fingerprint: str = field(default="", compare=False)  # of its certificate, if the link said it; see `pinning`
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """The address of `http(s)://host[:port][/prefix]`, also as ws(s); raises BadAddress."""
+        """The address of ``http(s)://host[:port][/prefix][#sha256=…]``, also as ws(s); raises BadAddress."""
         shown = f"{text[:100]!r} is no hub's address"
         example = "it looks like https://hub.example.org or http://127.0.0.1:8750"
         try:
@@ -39,9 +42,12 @@ class Address:
             raise BadAddress(f"{shown}; {example}")
         if parts.username is not None or parts.password is not None:
             raise BadAddress(f"{shown}: it must not hold a name or password; log in with farcall login")
-        if parts.query or parts.fragment:
-            raise BadAddress(f"{shown}: it must not hold a ? or #; {example}")
-        return cls(scheme, host, port or _DEFAULT_PORTS[scheme], parts.path.rstrip("/"))
+        pinned = read_fingerprint(parts.fragment) if parts.fragment else ""
+        if parts.query or pinned is None:
+            raise BadAddress(f"{shown}: it must not hold a ?, nor a # other than #sha256=FINGERPRINT; {example}")
+        if pinned and scheme != "https":
+            raise BadAddress(f"{shown}: a fingerprint goes with https")
+        return cls(scheme, host, port or _DEFAULT_PORTS[scheme], parts.path.rstrip("/"), pinned)
 
     @property
     def netloc(self) -> str:
@@ -53,6 +59,11 @@ class Address:
     def url(self) -> str:
         """The one way to write it, without a slash at the end."""
         return f"{self.scheme}://{self.netloc}{self.path}"
+
+    @property
+    def link(self) -> str:
+        """The URL, with the fingerprint if there is one: what another machine needs to know."""
+        return f"{self.url}/#{PREFIX}{self.fingerprint}" if self.fingerprint else self.url
 
     @property
     def secure(self) -> bool:

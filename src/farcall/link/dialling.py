@@ -23,7 +23,7 @@ from farcall.domain.errors import ERRORS
 from farcall.link.address import Address
 from farcall.link.batching import encoded, joined
 from farcall.link.errors import LinkError, Refused, Unreachable
-from farcall.link.security import certificate_hint, proxy_for, tls_context
+from farcall.link.security import certificate_hint, certificate_reason, proxy_for, tls_context, tls_for
 from farcall.link.transport import Connection
 from farcall.wire import frames
 from farcall.wire.session import DialerSession, ProtocolError, Role
@@ -161,7 +161,7 @@ async def dial(
 
 async def _connect(address: Address, token: str, role: Role, ca_file: str | None) -> Connection:
     proxy = proxy_for(address)
-    options: dict[str, Any] = {"ssl": tls_context(ca_file)} if address.secure else {}
+    options: dict[str, Any] = {"ssl": tls_for(address, ca_file)} if address.secure else {}
     if proxy is not None and proxy.startswith("https://"):
         options["proxy_ssl"] = tls_context(ca_file)
     try:
@@ -189,8 +189,8 @@ async def _connect(address: Address, token: str, role: Role, ca_file: str | None
             f"The proxy {_without_secrets(proxy)} does not lead to {address.url}: {error}.", hint
         ) from None
     except ssl.SSLError as error:
-        reason = getattr(error, "verify_message", "") or error.reason or str(error)
-        hint = certificate_hint() if isinstance(error, ssl.SSLCertVerificationError) else "Is it https or http?"
+        reason = certificate_reason(error)
+        hint = certificate_hint(error) if isinstance(error, ssl.SSLCertVerificationError) else "Is it https or http?"
         raise Unreachable(f"No safe connection to {address.url} is possible: {reason}.", hint) from None
     except InvalidHandshake as error:
         raise Unreachable(f"What answers at {address.url} is no hub: {error}.", _check(address)) from None

@@ -9,7 +9,7 @@ from typing import BinaryIO, Final
 import httpx2
 
 from farcall.link.address import Address
-from farcall.link.security import tls_context
+from farcall.link.security import tls_for
 from farcall.link.transfers import PIECE_BYTES, Broken, Incoming, request_headers
 
 _CONNECT_SECONDS: Final = 10.0
@@ -23,7 +23,7 @@ class ProxiedTransfers:
         self._token = token
         self._http = httpx2.Client(
             timeout=httpx2.Timeout(silence_seconds, connect=_CONNECT_SECONDS),
-            verify=tls_context(ca_file) if address.secure else True,
+            verify=tls_for(address, ca_file) if address.secure else True,
             proxy=proxy,
             trust_env=False,
             follow_redirects=False,

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, Final, Protocol
 
 from farcall.link.address import Address
-from farcall.link.security import proxy_for, tls_context
+from farcall.link.security import proxy_for, tls_for
 
 PIECE_BYTES: Final = 256 * 1024
 """What is sent and received at once: small enough to stay in a processor's cache, where it is hashed and written."""
@@ -188,7 +188,7 @@ class _DirectTransfers:
         if not self._address.secure:
             return http.client.HTTPConnection(host, port, timeout=_CONNECT_SECONDS)
         if self._tls is None:
-            self._tls = tls_context(self._ca_file)
+            self._tls = tls_for(self._address, self._ca_file)
         return http.client.HTTPSConnection(host, port, timeout=_CONNECT_SECONDS, context=self._tls)
 
     def _keep(self, connection: http.client.HTTPConnection) -> None:

@@ -54,7 +54,7 @@ class _Door:
 
 def _live(settings: HubSettings, opened: Future[_Door]) -> None:
     async def life() -> None:
-        listener = listen(settings.host, settings.port)
+        listener = listen(settings.host or "127.0.0.1", settings.port)
         hub = await build_hub(settings)
         told = asyncio.Event()
         host, port = listener.getsockname()[:2]
