@@ -1,4 +1,4 @@
-"""Who is speaking, accounts, tokens, shares."""
+"""Who is speaking, accounts, tokens."""
 
 from __future__ import annotations
 
@@ -63,20 +63,6 @@ async def revoke_token(x: Exchange) -> Reply:
     return Reply(None, 204)
 
 
-async def list_shares(x: Exchange) -> Reply:
-    return Reply(rest.Page([_share(row) for row in await x.hub.shares.visible(x.subject)]))
-
-
-async def create_share(x: Exchange) -> Reply:
-    asked = await x.asked(rest.NewShare)
-    return Reply(_share(await x.hub.shares.share(x.subject, asked.path, asked.handle, asked.can)), 201)
-
-
-async def delete_share(x: Exchange) -> Reply:
-    await x.hub.shares.remove(x.subject, x.key("id"))
-    return Reply(None, 204)
-
-
 def _account(row: ports.AccountRow) -> rest.Account:
     return rest.Account(row.handle, row.email, row.admin, row.disabled, moment(row.created_at))
 
@@ -97,10 +83,6 @@ def _created(token: NewToken) -> rest.TokenCreated:
     return rest.TokenCreated(
         token.key, token.token, list(token.scopes), list(token.only), moment_or_none(token.expires_at)
     )
-
-
-def _share(row: ports.GrantRow) -> rest.Share:
-    return rest.Share(row.key, row.path, row.grantee_handle, row.level, moment(row.created_at))
 
 
 OPERATIONS = (
@@ -178,34 +160,5 @@ OPERATIONS = (
         revoke_token,
         {204: Answer(None, "Revoked.")},
         "people",
-    ),
-    Operation(
-        "GET",
-        "/v1/shares",
-        "list_shares",
-        "What you have shared, and what was shared with you.",
-        list_shares,
-        {200: Answer(rest.Page[rest.Share], "By path.")},
-        "sharing",
-    ),
-    Operation(
-        "POST",
-        "/v1/shares",
-        "create_share",
-        "Share a function or a namespace with a handle; replaces an earlier share of the two.",
-        create_share,
-        {201: Answer(rest.Share, "The share.")},
-        "sharing",
-        body=rest.NewShare,
-        errors=("not_found",),
-    ),
-    Operation(
-        "DELETE",
-        "/v1/shares/{id}",
-        "delete_share",
-        "Take a share back, or drop one that you received.",
-        delete_share,
-        {204: Answer(None, "Taken back.")},
-        "sharing",
     ),
 )
