@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
@@ -63,6 +63,11 @@ def seconds(text: str) -> float:
 def clock(text: str | None) -> str:
     """An RFC 3339 time as this machine's clock shows it; empty for none."""
     return "" if text is None else datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def clock_of(seconds: float) -> str:
+    """Seconds since 1970 as this machine's clock shows them."""
+    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def when(text: str | None) -> str:

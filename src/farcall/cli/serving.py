@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from farcall.cli.output import count
+from farcall.cli.output import count, json_option
 
 if TYPE_CHECKING:
     from farcall.worker import Event
@@ -31,7 +32,7 @@ def _labels(_context: click.Context, _parameter: click.Parameter, pairs: tuple[s
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True, metavar="FILE_OR_MODULE...")
+@click.argument("sources", nargs=-1, metavar="FILE_OR_MODULE...")
 @click.option("--namespace", metavar="NAME", help="Put before the names of these functions.")
 @click.option("--name", help="Name of this worker; default: the machine's.")
 @click.option(
@@ -48,27 +49,60 @@ def _labels(_context: click.Context, _parameter: click.Parameter, pairs: tuple[s
 )
 @click.option("--reload", is_flag=True, help="Load the files anew when they change.")
 @click.option("--config", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="TOML file of settings.")
-def serve(
+@click.option("--daemon", is_flag=True, help="In the background; returns when it serves. Its log is a file.")
+@click.option("--status", is_flag=True, help="Say which daemons there are on this machine, and how they do.")
+@click.option("--stop", metavar="NAME", help="Stop a daemon; what runs is finished first.")
+@click.option("--systemd", is_flag=True, help="Print a unit for systemd that does this, at every start of the machine.")
+@click.option("--daemon-file", type=click.Path(path_type=Path), hidden=True, help="Set by --daemon.")
+@json_option
+def serve(sources: tuple[str, ...], config: Path | None, as_json: bool, **given: Any) -> None:
+    """Serve the functions of FILE_OR_MODULE from here. Only their interfaces go to the hub.
+
+    Stop with Ctrl-C or SIGTERM: what runs is finished first; a second time: at once.
+    """
+    from farcall.cli import daemons
+
+    if given["status"]:
+        daemons.status(as_json)
+        return
+    if given["stop"] is not None:
+        daemons.stop(given["stop"], config)
+        return
+    if not sources:
+        raise click.UsageError("serve takes a Python file or the name of a module: farcall serve physics.py")
+    if given["systemd"]:
+        daemons.print_unit(sources, given["name"], config)
+    elif given["daemon"]:
+        daemons.start(sources, given["name"], as_json)
+    else:
+        sys.exit(_serve(sources, config, **given))
+
+
+def _serve(
     sources: tuple[str, ...],
+    config: Path | None,
+    *,
     namespace: str | None,
     name: str | None,
     slots: int | None,
     labels: dict[str, Any],
     reload: bool,
-    config: Path | None,
-) -> None:
-    """Serve the functions of FILE_OR_MODULE from here. Only their interfaces go to the hub.
-
-    Stop with Ctrl-C or SIGTERM: what runs is finished first; a second time: at once.
-    """
+    daemon_file: Path | None,
+    **_: Any,
+) -> int:
     from farcall.assemble import Serving, run_worker
     from farcall.cli.remote import credentials
     from farcall.settings import load_worker
 
+    tell: Callable[[Event], None] = Teller()
+    if daemon_file is not None:
+        from farcall.worker.daemon import Daemon
+
+        tell = Daemon(daemon_file, name or "").telling(tell)
     url, token = credentials()
     settings = load_worker(config, name=name, slots=slots)
     serving = Serving(sources, url, token, namespace=namespace or "", labels=labels, reload=reload)
-    sys.exit(run_worker(settings, serving, Teller()))
+    return run_worker(settings, serving, tell)
 
 
 class Teller:

@@ -16,7 +16,7 @@ from farcall.client.errors import from_failure
 from farcall.domain.errors import Failure
 
 HEAVY = {"httpx2", "rich", "websockets", "numpy", "starlette", "apsw", "asyncio", "jsonschema_rs", "farcall.client"}
-RUNS_ON = {"up", "hub", "serve", "demo"}  # their output is what they say while they run
+RUNS_ON = {"demo", "hub", "up"}
 
 
 def _every_command() -> Iterator[tuple[str, click.Command]]:
