@@ -1,7 +1,7 @@
 """WebSockets without a task or a queue between the socket and whoever listens.
 
 Uvicorn hands an upgraded connection to `WebSocket`; the protocol itself is `websockets`' sans-I/O one. ASGI would wake
-a task for every message in and out, which the hot path cannot afford.
+a task for every message in and out, which the hot path cannot afford; what is small does not even meet the protocol.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
+
+from farcall.wire.shortcut import Shortcut, message
 
 _PING_SECONDS = 20.0
 _SILENCE_SECONDS = 60.0
@@ -50,6 +52,7 @@ class WebSocket(asyncio.Protocol):
         self._doorkeeper = doorkeeper
         self._connections: set[Any] = server_state.connections
         self._protocol = ServerProtocol(max_size=message_limit_bytes)
+        self._shortcut = Shortcut(self._protocol, self._deliver, self._received)
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._listener: Listener | None = None
@@ -62,9 +65,11 @@ class WebSocket(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         """Send a binary message. A peer that takes nothing for long is cut off; after the end nothing happens."""
-        if self._open and self._protocol.state is State.OPEN:
-            self._protocol.send_binary(data)
-            self._flush()
+        transport = self._transport
+        if self._open and self._protocol.state is State.OPEN and transport is not None and not transport.is_closing():
+            transport.write(message(data))
+            if transport.get_write_buffer_size() > _BACKLOG_LIMIT_BYTES:
+                transport.abort()
 
     def close(self, code: int, reason: str) -> None:
         """Begin the closing handshake; the connection is cut if the peer does not answer."""
@@ -92,6 +97,10 @@ class WebSocket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard = time.monotonic()
+        self._shortcut.feed(data)
+
+    def _received(self, data: bytes) -> None:
+        """What is more than a small message."""
         self._protocol.receive_data(data)
         for event in self._protocol.events_received():
             if isinstance(event, Frame):

@@ -1,17 +1,20 @@
 """The WebSocket below a line, without a task or a queue between the socket and whoever listens.
 
 `websockets` hands messages to a coroutine through a queue; a wake-up per message is what the hot path cannot afford, so
-its connection is subclassed where it hands over events.
+its connection is subclassed where it hands over events. Small messages do not even meet it.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 from websockets.frames import Opcode
 from websockets.protocol import State
+
+from farcall.wire.shortcut import Shortcut, message
 
 
 class Connection(ClientConnection):
@@ -23,6 +26,10 @@ class Connection(ClientConnection):
         self._on_closed: Callable[[], None] | None = None
         self._early: list[bytes] = []
         self._fragments: list[bytes] = []
+        self._shortcut = Shortcut(self.protocol, self._deliver, super().data_received)
+
+    def data_received(self, data: bytes) -> None:
+        self._shortcut.feed(data)
 
     def listen(self, on_message: Callable[[bytes], None], on_closed: Callable[[], None]) -> None:
         """From now on; what came before is handed over at once."""
@@ -53,11 +60,8 @@ class Connection(ClientConnection):
 
     def write(self, messages: list[bytes]) -> None:
         """Send whole binary messages, now. Nothing happens if the connection is closing."""
-        if self.state is not State.OPEN:
-            return
-        for data in messages:
-            self.protocol.send_binary(data)
-        self.send_data()
+        if self.state is State.OPEN and not self.transport.is_closing():
+            self.transport.write(b"".join([message(data, os.urandom(4)) for data in messages]))
 
     def abort(self) -> None:
         """Drop the connection at once; what was written may be lost."""
