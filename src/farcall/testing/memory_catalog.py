@@ -44,6 +44,7 @@ class MemoryCatalog:
     epoch: int = 0
     accounts: dict[int, AccountRow] = field(default_factory=lambda: {0: _EVERYBODY})
     members: dict[tuple[int, int], str] = field(default_factory=dict)  # (group, account) to role
+    passwords: dict[int, str] = field(default_factory=dict)
     tokens: dict[int, tuple[bytes, TokenRow]] = field(default_factory=dict)
     grants: dict[tuple[str, int], GrantRow] = field(default_factory=dict)
     versions: dict[int, VersionRow] = field(default_factory=dict)
@@ -62,9 +63,13 @@ class MemoryCatalog:
 
     def create_account(self, command: CreateAccount) -> int | Outcome:
         email = command.email.lower()
+        confirmed = command.email_confirmed_at is not None
         for row in self.accounts.values():
-            if row.handle == command.handle or (email and row.email.lower() == email):
+            same = email and row.email.lower() == email
+            if row.handle == command.handle or (same and (row.email_confirmed_at is not None or not confirmed)):
                 return Outcome.CONFLICT
+        if confirmed:
+            self.give_up_email(command.email)
         key = len(self.accounts)
         self.accounts[key] = AccountRow(
             key,
@@ -77,7 +82,15 @@ class MemoryCatalog:
             command.kind,
             command.email_confirmed_at,
         )
+        if command.password:
+            self.passwords[key] = command.password
         return key
+
+    def give_up_email(self, email: str) -> None:
+        """An address that is proved is no longer claimed by those who did not prove it."""
+        for key, row in self.accounts.items():
+            if email and row.email.lower() == email.lower() and row.email_confirmed_at is None:
+                self.accounts[key] = replace(row, email="")
 
     def set_disabled(self, command: SetDisabled) -> Outcome:
         if not self._bump(command.account):
@@ -99,7 +112,15 @@ class MemoryCatalog:
             return Outcome.CONFLICT
         key = len(self.tokens) + 1
         row = TokenRow(
-            key, command.account, command.label, command.scopes, command.only, command.at, command.expires_at, None
+            key,
+            command.account,
+            command.label,
+            command.scopes,
+            command.only,
+            command.at,
+            command.expires_at,
+            None,
+            command.kind,
         )
         self.tokens[key] = (command.digest, row)
         return key

@@ -19,18 +19,22 @@ from farcall.domain.states import InvocationState
 from farcall.hub.ports import (
     Accept,
     AccountRow,
+    AddConfirmation,
     AddNotes,
     BeginEpoch,
     Claim,
     CollectBlobs,
     Command,
     Complete,
+    ConfirmationRow,
+    ConfirmEmail,
     CreateAccount,
     CreateToken,
     DeleteGrant,
     EndPresence,
     Expunge,
     FlagCancel,
+    FreeHandles,
     GrantRow,
     InvocationFilter,
     InvocationRow,
@@ -51,11 +55,15 @@ from farcall.hub.ports import (
     RequeueItem,
     RevokeToken,
     SetDisabled,
+    SetPassword,
     StoreFailed,
+    TakeConfirmation,
     TokenRow,
+    UseTokens,
     VersionRow,
 )
 from farcall.testing.memory_catalog import MemoryCatalog, at_or_below
+from farcall.testing.memory_people import MemoryPeople
 
 Post = Callable[[Callable[[], None]], object]
 
@@ -87,13 +95,14 @@ class MemoryStore:
 
     def __init__(self, wall: Callable[[], float] = time.time) -> None:
         self.catalog = MemoryCatalog()
+        self.people = MemoryPeople(self.catalog)
         self._wall = wall
         self._records: dict[bytes, _Record] = {}
         self._last_seq = 0
         self._notes: dict[bytes, list[Note]] = {}
         self._refusal = ""
         self._post: Post = lambda call: call()
-        catalog = self.catalog
+        catalog, people = self.catalog, self.people
         self._handlers: dict[type, Callable[[Any], Any]] = {
             Accept: lambda command: [self._accept(item) for item in command.items],
             Lease: lambda command: [self._lease(item) for item in command.items],
@@ -108,6 +117,12 @@ class MemoryStore:
             SetDisabled: catalog.set_disabled,
             CreateToken: catalog.create_token,
             RevokeToken: catalog.revoke_token,
+            SetPassword: people.set_password,
+            ConfirmEmail: people.confirm_email,
+            AddConfirmation: people.add_confirmation,
+            TakeConfirmation: people.take_confirmation,
+            FreeHandles: people.free_handles,
+            UseTokens: people.use_tokens,
             PutGrant: catalog.put_grant,
             DeleteGrant: catalog.delete_grant,
             PublishVersions: catalog.publish_versions,
@@ -322,10 +337,20 @@ class MemoryStore:
 
     # -- other questions -----------------------------------------------------------------------------------------------
 
-    async def account(self, *, key: int | None = None, handle: str | None = None) -> AccountRow | None:
+    async def account(
+        self, *, key: int | None = None, handle: str | None = None, email: str | None = None
+    ) -> AccountRow | None:
+        if email is not None:
+            return self.people.account_by_email(email)
         if key is not None:
             return self.catalog.accounts.get(key)
         return next((row for row in self.catalog.accounts.values() if row.handle == handle), None)
+
+    async def password(self, account: int) -> str:
+        return self.catalog.passwords.get(account, "")
+
+    async def confirmation(self, digest: bytes) -> ConfirmationRow | None:
+        return self.people.confirmations.get(digest)
 
     async def accounts(self) -> list[AccountRow]:
         persons = [row for row in self.catalog.accounts.values() if row.kind == "person"]

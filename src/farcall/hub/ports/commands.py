@@ -8,6 +8,14 @@ from typing import Any
 
 from farcall.domain.model import FunctionOptions
 from farcall.hub.ports.invocations import Accept, AddNotes, Claim, Complete, FlagCancel, Lease, Requeue
+from farcall.hub.ports.people import (
+    AddConfirmation,
+    ConfirmEmail,
+    FreeHandles,
+    SetPassword,
+    TakeConfirmation,
+    UseTokens,
+)
 
 
 @dataclass(slots=True)
@@ -20,7 +28,10 @@ class BeginEpoch:
 
 @dataclass(slots=True)
 class CreateAccount:
-    """Outcome: the account's key (int) or CONFLICT (handle or e-mail taken). `kind` is person or group."""
+    """Outcome: the account's key (int) or CONFLICT (handle or e-mail taken). `kind` is person or group.
+
+    With a confirmed address: an account that claims the same one without proof loses it.
+    """
 
     handle: str
     email: str
@@ -28,6 +39,7 @@ class CreateAccount:
     at: float
     kind: str = "person"
     email_confirmed_at: float | None = None
+    password: str = ""  # its hash
 
 
 @dataclass(slots=True)
@@ -51,6 +63,7 @@ class CreateToken:
     only: tuple[str, ...]  # paths; empty: no limit
     at: float
     expires_at: float | None
+    kind: str = "made"  # or login
 
 
 @dataclass(slots=True)
@@ -168,6 +181,12 @@ Command = (
     | SetDisabled
     | CreateToken
     | RevokeToken
+    | SetPassword
+    | ConfirmEmail
+    | AddConfirmation
+    | TakeConfirmation
+    | FreeHandles
+    | UseTokens
     | PutGrant
     | DeleteGrant
     | PublishVersions

@@ -19,7 +19,7 @@ class AccountRow:
     disabled: bool
     access_epoch: int
     created_at: float
-    kind: str = "person"  # person, group, public; only persons log in
+    kind: str = "person"  # person, group, public, gone; only persons log in
     email_confirmed_at: float | None = None
     limits: str = "{}"  # JSON
 
@@ -34,6 +34,8 @@ class TokenRow:
     created_at: float
     expires_at: float | None
     revoked_at: float | None
+    kind: str = "made"  # or login: made by logging in, ended by a new password
+    last_used_at: float | None = None
 
 
 @dataclass(slots=True, frozen=True)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from farcall.domain.model import Settlement
 from farcall.hub.ports.commands import Command
 from farcall.hub.ports.invocations import Lane, Note, Queued
+from farcall.hub.ports.people import ConfirmationRow
 from farcall.hub.ports.rows import (
     AccountRow,
     GrantRow,
@@ -66,7 +67,16 @@ class Store(Protocol):
 
     async def notes(self, identifier: bytes) -> list[Note]: ...
 
-    async def account(self, *, key: int | None = None, handle: str | None = None) -> AccountRow | None: ...
+    async def account(
+        self, *, key: int | None = None, handle: str | None = None, email: str | None = None
+    ) -> AccountRow | None:
+        """By key, by handle, or by address."""
+
+    async def password(self, account: int) -> str:
+        """The hash of the account's password; empty if it has none."""
+
+    async def confirmation(self, digest: bytes) -> ConfirmationRow | None:
+        """What the secret with this digest proves; expired ones too."""
 
     async def accounts(self) -> list[AccountRow]: ...
 

@@ -30,8 +30,11 @@ class CatalogCommands(Speaker):
         return int(self.one("begin_epoch", command.hub, command.at))
 
     def create_account(self, command: CreateAccount) -> int | Outcome:
-        if self.one("account_taken", command.handle, command.email) is not None:
+        confirmed = command.email_confirmed_at is not None
+        if self.one("account_taken", command.handle, command.email, confirmed) is not None:
             return Outcome.CONFLICT
+        if confirmed:
+            self.one("give_up_email", command.email, 0)
         key = self.one(
             "create_account",
             command.handle,
@@ -41,6 +44,8 @@ class CatalogCommands(Speaker):
             command.kind,
             command.email_confirmed_at,
         )
+        if command.password:
+            self.one("put_password", key, command.password, command.at)
         return int(key)
 
     def set_disabled(self, command: SetDisabled) -> Outcome:
@@ -59,6 +64,7 @@ class CatalogCommands(Speaker):
             _encode_json(command.only).decode(),
             command.at,
             command.expires_at,
+            command.kind,
         )
         return Outcome.CONFLICT if key is None else int(key)
 

@@ -12,6 +12,7 @@ from farcall.domain.model import Settlement
 from farcall.domain.states import InvocationState
 from farcall.hub.ports import (
     AccountRow,
+    ConfirmationRow,
     GrantRow,
     InvocationFilter,
     InvocationRow,
@@ -122,9 +123,19 @@ class Reads(Speaker):
 
     # -- catalog -------------------------------------------------------------------------------------------------------
 
-    def account(self, key: int | None, handle: str | None) -> AccountRow | None:
-        row = self.one("account_by_key", key) if key is not None else self.one("account_by_handle", handle)
+    def account(self, key: int | None, handle: str | None, email: str | None) -> AccountRow | None:
+        if email is not None:
+            row = self.one("account_by_email", email)
+        else:
+            row = self.one("account_by_key", key) if key is not None else self.one("account_by_handle", handle)
         return None if row is None else rows.account(row)
+
+    def password(self, account: int) -> str:
+        return self.one("password", account) or ""
+
+    def confirmation(self, digest: bytes) -> ConfirmationRow | None:
+        row = self.one("confirmation", digest)
+        return None if row is None else ConfirmationRow(*row)
 
     def accounts(self) -> list[AccountRow]:
         return [rows.account(row) for row in self.all("accounts")]

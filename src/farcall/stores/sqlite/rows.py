@@ -24,8 +24,8 @@ def account(row: tuple[Any, ...]) -> AccountRow:
 
 
 def token(row: tuple[Any, ...]) -> TokenRow:
-    key, account_key, label, scopes, only, created_at, expires_at, revoked_at = row
-    return TokenRow(key, account_key, label, _strings(scopes), _strings(only), created_at, expires_at, revoked_at)
+    key, account_key, label, scopes, only, created_at, expires_at, *more = row
+    return TokenRow(key, account_key, label, _strings(scopes), _strings(only), created_at, expires_at, *more)
 
 
 def grant(row: tuple[Any, ...]) -> GrantRow:

@@ -14,6 +14,7 @@ from farcall.domain.model import Settlement
 from farcall.hub.ports import (
     AccountRow,
     Command,
+    ConfirmationRow,
     GrantRow,
     InvocationFilter,
     InvocationRow,
@@ -148,8 +149,16 @@ class SqliteStore:
     async def notes(self, identifier: bytes) -> list[Note]:
         return await self._ask().ask(lambda reads: reads.notes(identifier))
 
-    async def account(self, *, key: int | None = None, handle: str | None = None) -> AccountRow | None:
-        return await self._ask().ask(lambda reads: reads.account(key, handle))
+    async def account(
+        self, *, key: int | None = None, handle: str | None = None, email: str | None = None
+    ) -> AccountRow | None:
+        return await self._ask().ask(lambda reads: reads.account(key, handle, email))
+
+    async def password(self, account: int) -> str:
+        return await self._ask().ask(lambda reads: reads.password(account))
+
+    async def confirmation(self, digest: bytes) -> ConfirmationRow | None:
+        return await self._ask().ask(lambda reads: reads.confirmation(digest))
 
     async def accounts(self) -> list[AccountRow]:
         return await self._ask().ask(lambda reads: reads.accounts())

@@ -19,18 +19,21 @@ import apsw
 
 from farcall.hub.ports import (
     Accept,
+    AddConfirmation,
     AddNotes,
     BeginEpoch,
     Claim,
     CollectBlobs,
     Command,
     Complete,
+    ConfirmEmail,
     CreateAccount,
     CreateToken,
     DeleteGrant,
     EndPresence,
     Expunge,
     FlagCancel,
+    FreeHandles,
     Lease,
     PinBlob,
     PublishVersions,
@@ -39,11 +42,15 @@ from farcall.hub.ports import (
     Requeue,
     RevokeToken,
     SetDisabled,
+    SetPassword,
     StoreFailed,
+    TakeConfirmation,
+    UseTokens,
 )
 from farcall.stores.sqlite.catalog import CatalogCommands
 from farcall.stores.sqlite.inflow import AcceptOrder, Admission, Inflow
 from farcall.stores.sqlite.invocations import InvocationCommands
+from farcall.stores.sqlite.people import PeopleCommands
 from farcall.stores.sqlite.presence import PresenceCommands
 from farcall.stores.sqlite.queries import Statements
 
@@ -107,6 +114,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="farcall-store-writer", daemon=True)
         self._invocations = InvocationCommands(connection, statements)
         catalog = CatalogCommands(connection, statements)
+        people = PeopleCommands(connection, statements)
         presence = PresenceCommands(connection, statements)
         self._handlers: dict[type, Callable[[Any], Any]] = {
             Lease: self._invocations.lease,
@@ -120,6 +128,12 @@ class Writer:
             SetDisabled: catalog.set_disabled,
             CreateToken: catalog.create_token,
             RevokeToken: catalog.revoke_token,
+            SetPassword: people.set_password,
+            ConfirmEmail: people.confirm_email,
+            AddConfirmation: people.add_confirmation,
+            TakeConfirmation: people.take_confirmation,
+            FreeHandles: people.free_handles,
+            UseTokens: people.use_tokens,
             PutGrant: catalog.put_grant,
             DeleteGrant: catalog.delete_grant,
             PublishVersions: catalog.publish_versions,

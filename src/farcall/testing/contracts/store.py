@@ -5,9 +5,12 @@ from __future__ import annotations
 from farcall.testing.contracts.store_acceptance import AcceptanceContract
 from farcall.testing.contracts.store_attempts import AttemptsContract
 from farcall.testing.contracts.store_catalog import CatalogContract
+from farcall.testing.contracts.store_people import PeopleContract
 from farcall.testing.contracts.store_presence import PresenceContract
 from farcall.testing.contracts.store_records import RecordsContract
 
 
-class StoreContract(AcceptanceContract, AttemptsContract, RecordsContract, CatalogContract, PresenceContract):
+class StoreContract(
+    AcceptanceContract, AttemptsContract, RecordsContract, CatalogContract, PeopleContract, PresenceContract
+):
     """Inherit, and give a fixture `new_store`: a store that was not opened yet, empty."""

@@ -1,7 +1,7 @@
 -- People: passwords, confirmed addresses, groups, everybody, invitations, limits of tokens and grants.
 
 -- A group and `public` (everybody with an account) are accounts that nobody logs in to: they own a handle and hold grants.
-ALTER TABLE accounts ADD COLUMN kind TEXT NOT NULL DEFAULT 'person'; -- person, group, public
+ALTER TABLE accounts ADD COLUMN kind TEXT NOT NULL DEFAULT 'person'; -- person, group, public, gone
 ALTER TABLE accounts ADD COLUMN email_confirmed_at REAL;
 
 -- Until now only administrators made accounts, and vouched for the addresses.
@@ -20,10 +20,14 @@ CREATE TABLE confirmations (
     digest BLOB PRIMARY KEY,
     account INTEGER NOT NULL REFERENCES accounts,
     purpose TEXT NOT NULL, -- confirm, reset
+    email TEXT NOT NULL COLLATE NOCASE, -- what it proves
     created_at REAL NOT NULL,
     expires_at REAL NOT NULL
 ) WITHOUT ROWID;
 
+CREATE INDEX confirmations_by_account ON confirmations (account);
+
+ALTER TABLE tokens ADD COLUMN kind TEXT NOT NULL DEFAULT 'made'; -- made, login: the latter ends with a new password
 ALTER TABLE tokens ADD COLUMN last_used_at REAL;
 
 -- A token may be limited to several paths: a JSON array, empty without a limit.

@@ -4,7 +4,8 @@
 INSERT INTO epochs (epoch, hub, began_at) SELECT coalesce(max(epoch), 0) + 1, ?1, ?2 FROM epochs RETURNING epoch
 
 -- name: account_taken
-SELECT 1 FROM accounts WHERE handle = ?1 OR (email <> '' AND email = ?2)
+SELECT 1 FROM accounts
+WHERE handle = ?1 OR (email <> '' AND email = ?2 AND (email_confirmed_at IS NOT NULL OR NOT ?3))
 
 -- name: create_account
 INSERT INTO accounts (handle, email, admin, created_at, kind, email_confirmed_at)
@@ -35,20 +36,22 @@ SELECT {account_columns} FROM accounts WHERE handle = ?1
 SELECT {account_columns} FROM accounts WHERE kind = 'person' ORDER BY handle
 
 -- name: create_token
-INSERT INTO tokens (account, digest, label, scopes, only_below, created_at, expires_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+INSERT INTO tokens (account, digest, label, scopes, only_below, created_at, expires_at, kind)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
 ON CONFLICT DO NOTHING
 RETURNING key
 
 -- name: revoke_token
 UPDATE tokens SET revoked_at = coalesce(revoked_at, ?3) WHERE key = ?2 AND account = ?1 RETURNING key
 
+-- name: token_columns
+key, account, label, scopes, only_below, created_at, expires_at, revoked_at, kind, last_used_at
+
 -- name: token
-SELECT key, account, label, scopes, only_below, created_at, expires_at, revoked_at FROM tokens WHERE digest = ?1
+SELECT {token_columns} FROM tokens WHERE digest = ?1
 
 -- name: tokens
-SELECT key, account, label, scopes, only_below, created_at, expires_at, revoked_at FROM tokens
-WHERE account = ?1 ORDER BY key
+SELECT {token_columns} FROM tokens WHERE account = ?1 ORDER BY key
 
 -- name: put_grant
 INSERT INTO grants (path, grantee, level, granted_by, created_at, expires_at, limits, invitation)
