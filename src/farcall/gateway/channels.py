@@ -73,6 +73,8 @@ class Channel:
         self._loop = asyncio.get_running_loop()
         self._queue: list[frames.Frame] = []
         self._late: frames.Acknowledge | None = None
+        self._late_timer = False  # set: one for many, since each would wake the loop
+        self._late_new = False  # what is late now came after others had left
         self._tail_bytes = 0
         self._scheduled = False
         self._ending = False  # our goodbye is on its way
@@ -114,6 +116,7 @@ class Channel:
             return
         if not self._scheduled and len(items) <= _ALONE_ITEMS:
             self._transmit(frame)  # perhaps the only one of this turn, and somebody waits for it
+            self._transmit_late()  # while the socket is being written to anyway
         else:
             self._tail_bytes = size_bytes
             queue.append(frame)
@@ -129,12 +132,28 @@ class Channel:
 
     def _acknowledge(self, frame: frames.Acknowledge) -> None:
         """Nobody waits for it: it leaves with whatever comes next, or alone after a moment."""
-        if self._late is None:
-            self._late = frame
-            self._loop.call_later(_LATE_SECONDS, self._flush)
-        else:
+        if self._late is not None:
             self._late.items.extend(frame.items)
             self._late.stale.extend(frame.stale)
+            return
+        self._late = frame
+        if not self._late_timer:
+            self._late_timer, self._late_new = True, False
+            self._loop.call_later(_LATE_SECONDS, self._too_late)
+
+    def _too_late(self) -> None:
+        self._late_timer = False
+        if self._late is not None and self._late_new:
+            self._late_new, self._late_timer = False, True
+            self._loop.call_later(_LATE_SECONDS, self._too_late)
+        elif self._late is not None:
+            self._flush()
+
+    def _transmit_late(self) -> None:
+        late, self._late = self._late, None
+        if late is not None:
+            self._late_new = True
+            self._transmit(late)
 
     def _schedule(self) -> None:
         if not self._scheduled:
@@ -144,12 +163,10 @@ class Channel:
     def _flush(self) -> None:
         self._scheduled = False
         queue, self._queue = self._queue, []
-        late, self._late = self._late, None
-        if late is not None:
-            queue.append(late)
         if not self._ending:
             for frame in queue:
                 self._transmit(frame)
+            self._transmit_late()
 
     def _transmit(self, frame: frames.Frame) -> None:
         try:

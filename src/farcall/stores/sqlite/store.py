@@ -104,7 +104,14 @@ class SqliteStore:
                 self._post(lambda: done(StoreFailed("the store is closed")))
             return
         if self._writer.write(command, done):
-            asyncio.get_running_loop().call_later(self._limits.linger_seconds, self._writer.wake)
+            self._linger(self._writer)
+
+    def _linger(self, writer: Writer) -> None:
+        asyncio.get_running_loop().call_later(self._limits.linger_seconds, self._wake, writer)
+
+    def _wake(self, writer: Writer) -> None:
+        if writer.wake():
+            self._linger(writer)
 
     async def do(self, command: Command) -> Any:
         """`write`, awaited: the outcome, or raises StoreFailed."""

@@ -109,6 +109,7 @@ class Writer:
         self._closing = False
         self._failure: StoreFailed | None = None
         self._probed_at = 0.0
+        self._left = False  # what lingered when that was arranged has left in company
         self._admission = Admission(connection, statements)
         self._order = AcceptOrder(connection.execute(statements["last_seq"]).get)
         self._thread = threading.Thread(target=self._run, name="farcall-store-writer", daemon=True)
@@ -157,13 +158,19 @@ class Writer:
         lazy = type(command) is Accept and command.lazy
         self._queue.append((command, done))
         if lazy:
-            first, self._lingering = not self._lingering, True
-            return first
+            if self._lingering:
+                return False
+            self._lingering, self._left = True, False
+            return True
+        self._left = True
         self._signal()
         return False
 
-    def wake(self) -> None:
-        """What is lazy has lingered long enough."""
+    def wake(self) -> bool:
+        """What is lazy has lingered long enough; True: it came later than was thought, so this is to be called again."""
+        if self._queue and self._left:
+            self._left = False
+            return True
         self._lingering = False
         if self._queue:
             self._signal()
@@ -173,6 +180,7 @@ class Writer:
         self._closing = True
         self._signal()
         if self._thread.ident is not None:
+        return False
             self._thread.join()
 
     def _signal(self) -> None:
