@@ -26,8 +26,9 @@ class Level(IntEnum):
     NONE = 0
     VIEW = 1
     INVOKE = 2
-    MANAGE = 3
-    OWNER = 4
+    SERVE = 3  # call and serve: what membership of a group gives; no share does
+    MANAGE = 4
+    OWNER = 5
 
     @property
     def label(self) -> str:
@@ -40,8 +41,8 @@ GRANTABLE = {level.label: level for level in (Level.VIEW, Level.INVOKE, Level.MA
 _RULES: dict[Action, tuple[Level, Scope | None]] = {
     "view": (Level.VIEW, None),
     "invoke": (Level.INVOKE, "invoke"),
-    "serve": (Level.MANAGE, "serve"),
-    "deploy": (Level.MANAGE, "deploy"),
+    "serve": (Level.SERVE, "serve"),
+    "deploy": (Level.SERVE, "deploy"),
     "manage": (Level.MANAGE, "manage"),
 }
 # Administrators keep order; they neither call nor impersonate what nobody shared with them.
@@ -50,15 +51,36 @@ _ADMINISTRATION: frozenset[Action] = frozenset({"view", "manage"})
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A level at a path and everything below it."""
+    """A level at a path and everything below it.
+
+    No decision looks at the clock: whoever loads a subject leaves out what has expired, and looks again in time.
+    """
 
     path: str
     level: Level
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A group that an account belongs to. `key` is the group's account."""
+
+    key: int
+    handle: str
+    manager: bool
+
+    @property
+    def grant(self) -> Grant:
+        """What it gives below the group's handle."""
+        return Grant(self.handle, Level.MANAGE if self.manager else Level.SERVE)
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """An authenticated account, as seen through one of its tokens. `token` and `key` are the store's keys."""
+    """An authenticated account, as seen through one of its tokens. `token` and `key` are the store's keys.
+
+    `grants` are all that count for it now: its own, those to its groups and to everybody, and its memberships.
+    """
 
     key: int
     handle: str
@@ -69,6 +91,21 @@ class Subject:
     only: tuple[str, ...] = ()  # the token is limited to these paths and what is below them; empty: no limit
     grants: tuple[Grant, ...] = ()
     expires_at: float | None = None  # of the token
+    groups: tuple[Membership, ...] = ()
+    origin: str = ""  # the remote address of what it asks, for the audit log
+
+    @property
+    def owned_accounts(self) -> tuple[int, ...]:
+        """Keys of the accounts whose functions count as its own: itself, and the groups that it manages."""
+        return (self.key, *(group.key for group in self.groups if group.manager))
+
+    @property
+    def next_expiry(self) -> float | None:
+        """When it may do less than now, if nobody changes anything: the first end of its token or of a grant."""
+        ends = [grant.expires_at for grant in self.grants if grant.expires_at is not None]
+        if self.expires_at is not None:
+            ends.append(self.expires_at)
+        return min(ends, default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 from farcall.domain import access
 from farcall.domain.model import NewInvocation
-from farcall.hub import ports
+from farcall.hub import ports, subjects
 from farcall.hub.dispatch import events
 from farcall.hub.dispatcher import Dispatcher
 
@@ -43,13 +45,5 @@ class Revocation:
     async def _may_still(self, account: ports.AccountRow, row: ports.VersionRow) -> bool:
         if account.disabled:
             return False
-        grants = tuple(
-            access.Grant(grant.path, access.GRANTABLE[grant.level])
-            for grant in await self._store.grants_to(account.key)
-            if grant.level in access.GRANTABLE
-        )
-        scopes = frozenset({"invoke"})
-        subject = access.Subject(
-            account.key, account.handle, account.admin, account.access_epoch, 0, scopes, grants=grants
-        )
+        subject = await subjects.load(self._store, account, time.time())
         return access.decide(subject, "invoke", row.name).allowed
