@@ -20,6 +20,7 @@ from farcall.hub.ports import (
     Command,
     Complete,
     DeleteGrant,
+    Erase,
     Expunge,
     FlagCancel,
     InvocationFilter,
@@ -33,7 +34,9 @@ from farcall.hub.ports import (
     Requeue,
     RequeueItem,
     SetDisabled,
+    SetLimits,
     Store,
+    UsageFilter,
 )
 from farcall.stores.sqlite import SqliteStore, WriterLimits
 from farcall.testing.contracts.desk import START, Desk, version_spec
@@ -114,6 +117,8 @@ class Script:
                     attempt=dice.randint(1, 3),
                     blobs=self.blobs(),
                     finished_at=START + dice.randint(0, 50),
+                    run_seconds=dice.randint(0, 3) / 4,
+                    cpu_seconds=dice.randint(0, 3) / 4,
                 )
             )
         return Complete(items)
@@ -146,6 +151,8 @@ class Script:
             PinBlob(dice.choice(BLOBS), 5, desk.bob, START + dice.randint(0, 50)),
             CollectBlobs(START + 25, 2),
             Expunge(START + 25, 100),
+            SetLimits(desk.bob, '{"per_minute":3}', START),
+            Erase(dice.choice(self.ids), START),
         ]
         return dice.choice(commands)
 
@@ -170,6 +177,8 @@ async def play(store: Store, seed: int) -> dict[str, Any]:
         "leased": await store.leased(),
         "page": await store.invocations(InvocationFilter(caller=desk.bob)),
         "accounts": await store.accounts(),
+        "usage": await store.usage(UsageFilter(by_day=True, by_function=True, by_version=True, by_caller=True)),
+        "unfinished": await store.unfinished(desk.bob),
         "functions": await store.functions([""]),
         "blobs": [await store.blob_readable(digest, desk.alice) for digest in BLOBS],
         "rest": await store.do(CollectBlobs(START + 1_000, 10)),

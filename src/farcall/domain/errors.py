@@ -72,6 +72,11 @@ class Failure(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
         return ERRORS.get(self.code, ERRORS["internal"])
 
 
+def without_words(failure: Failure) -> Failure:
+    """The same kind of failure without what it said, which may quote arguments."""
+    return Failure(failure.code, "What it said was erased.")
+
+
 class Refused(Exception):
     """Raised inside the hub by a use case that says no; carries the failure that the caller shall see."""
 

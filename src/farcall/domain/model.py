@@ -86,6 +86,8 @@ class Completion(msgspec.Struct, gc=False):
     run_seconds: float = 0.0
     blobs: tuple[str, ...] = ()
     request_digest: bytes = b""  # set while the insert is not known to be committed: only this very request may end so
+    cpu_seconds: float = 0.0  # of all threads of the function's process, and of its children that ended
+    invocation: NewInvocation | None = None  # what it ends, as accepted; where it is given, the store need not look
 
 
 class Settlement(msgspec.Struct, frozen=True, array_like=True, gc=False):

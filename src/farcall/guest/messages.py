@@ -98,6 +98,7 @@ class Succeeded(Message, tag=3):
     result: bytes
     run_seconds: float
     blobs: list[str] = []  # digests of files in the spool, named by their hexadecimal digits
+    cpu_seconds: float = 0.0
 
 
 class Failed(Message, tag=4):
@@ -110,6 +111,7 @@ class Failed(Message, tag=4):
     hint: str = ""
     remote_type: str = ""
     traceback: str = ""
+    cpu_seconds: float = 0.0
 
 
 class Piece(msgspec.Struct, array_like=True, gc=False):

@@ -14,6 +14,7 @@ from farcall.authoring.calling import CannotCall
 from farcall.authoring.context import installed
 from farcall.guest.board import Board
 from farcall.guest.coding import Coder, TooLarge
+from farcall.guest.cputime import cpu_seconds
 from farcall.guest.failures import message_of, traceback_of, type_name
 from farcall.guest.interrupts import Interrupts
 from farcall.guest.loading import Served
@@ -76,10 +77,15 @@ class Runner:
 
     def run(self, item: RunItem) -> Succeeded | Failed:
         """Never raises; what the function does to this process is another matter."""
-        served = self._functions[item.function]
         self._output.begin(item.seq)
-        started = time.monotonic()
+        started, cpu_before = time.monotonic(), cpu_seconds()
         self._board.start(item.seq, started)
+        end = self._end(item, started)
+        end.cpu_seconds = max(0.0, cpu_seconds() - cpu_before)
+        return end
+
+    def _end(self, item: RunItem, started: float) -> Succeeded | Failed:
+        served = self._functions[item.function]
         try:
             value = self._value(served, item)
             result, blobs = self._coder.result(value)

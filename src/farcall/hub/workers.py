@@ -303,7 +303,12 @@ class WorkerConversation:
             if hidden:
                 failure = Failure("bad_result", f"The result names {hidden}, which its worker has not uploaded.")
                 item = frames.FinishedItem(
-                    item.id, item.fence, int(AttemptState.FAILED), failure=failure, run_seconds=item.run_seconds
+                    item.id,
+                    item.fence,
+                    int(AttemptState.FAILED),
+                    failure=failure,
+                    run_seconds=item.run_seconds,
+                    cpu_seconds=item.cpu_seconds,
                 )
             checked.append(item)
         self._dispatcher.feed(events.Finished(self._boot, checked))

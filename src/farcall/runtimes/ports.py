@@ -29,6 +29,7 @@ class Death:
     unstarted: list[int]
     was_loaded: bool
     last_words: str  # the end of what it wrote before it had loaded
+    run_seconds: float = 0.0  # how long the one that had started had been running
 
 
 class SlotListener(Protocol):

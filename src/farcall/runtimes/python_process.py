@@ -145,6 +145,8 @@ class PythonProcess:
         started = set(self._outstanding)
         unstarted = self._tokens()
         started.difference_update(unstarted)
+        running = self.running()
+        run_seconds = 0.0 if running is None else time.monotonic() - running[1]
         self._collect(final=True)
         with self._alive:
             if hasattr(os, "waitid"):  # its id is still its own
@@ -162,7 +164,8 @@ class PythonProcess:
         if self._board is not None:
             self._board.close()
         shutil.rmtree(self.directory, ignore_errors=True)
-        self._listener.died(self, Death(code, message, sorted(started), unstarted, self._loaded, self._last_words))
+        death = Death(code, message, sorted(started), unstarted, self._loaded, self._last_words, run_seconds)
+        self._listener.died(self, death)
 
     def kill(self) -> None:
         self._closing = True
@@ -294,6 +297,8 @@ class PythonProcess:
                 raise ChannelBroken("the guest ended an attempt that it was not running")
             if not 0 <= message.run_seconds < math.inf:  # type: ignore[union-attr]  # as above
                 raise ChannelBroken("the guest gave an impossible duration")
+            if not 0 <= message.cpu_seconds < math.inf:  # type: ignore[union-attr]  # as above
+                raise ChannelBroken("the guest gave an impossible duration")
             outstanding.popleft()
             self._head_since = time.monotonic()
             return message if kind is Succeeded else _bounded(message)  # type: ignore[arg-type,return-value]  # as above
@@ -390,4 +395,5 @@ def _bounded(end: Failed) -> Failed:
         end.hint[:1000],
         end.remote_type[:1000],
         end.traceback[:_TEXT_CHARACTERS],
+        end.cpu_seconds,
     )

@@ -24,6 +24,7 @@ from farcall.hub.ports import (
     PutPresence,
     RevokeToken,
     SetDisabled,
+    SetLimits,
     TokenRow,
     VersionRow,
     VersionSpec,
@@ -51,6 +52,7 @@ class MemoryCatalog:
     functions: dict[str, int] = field(default_factory=dict)
     presences: dict[str, PresenceRow] = field(default_factory=dict)
     blobs: set[str] = field(default_factory=set)
+    sizes: dict[str, int] = field(default_factory=dict)  # of blobs that were uploaded
     pins: dict[tuple[str, int], float] = field(default_factory=dict)
     references: set[tuple[str, bytes]] = field(default_factory=set)  # (digest, invocation)
     grants_made: int = 0
@@ -96,6 +98,12 @@ class MemoryCatalog:
         if not self._bump(command.account):
             return Outcome.MISSING
         self.accounts[command.account] = replace(self.accounts[command.account], disabled=command.disabled)
+        return Outcome.OK
+
+    def set_limits(self, command: SetLimits) -> Outcome:
+        if not self._bump(command.account):
+            return Outcome.MISSING
+        self.accounts[command.account] = replace(self.accounts[command.account], limits=command.limits)
         return Outcome.OK
 
     def _bump(self, account: int) -> bool:
@@ -294,6 +302,7 @@ class MemoryCatalog:
 
     def pin_blob(self, command: PinBlob) -> Outcome:
         self.blobs.add(command.digest)
+        self.sizes[command.digest] = command.size
         place = (command.digest, command.account)
         self.pins[place] = max(command.expires_at, self.pins.get(place, 0.0))
         return Outcome.OK
@@ -308,5 +317,6 @@ class MemoryCatalog:
         held |= {digest for (digest, _), expires_at in self.pins.items() if expires_at > command.now}
         found = sorted(self.blobs - held)[: command.limit]
         self.blobs.difference_update(found)
+        self.sizes = {digest: size for digest, size in self.sizes.items() if digest not in found}
         self.pins = {place: expires_at for place, expires_at in self.pins.items() if place[0] not in found}
         return found

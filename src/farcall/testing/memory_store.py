@@ -13,10 +13,16 @@ from typing import Any
 
 import msgspec
 
-from farcall.domain.errors import Failure
+from farcall.domain.errors import Failure, without_words
 from farcall.domain.model import Completion, NewInvocation, Settlement
 from farcall.domain.states import InvocationState
 from farcall.hub.ports import (
+    AcceptInvitation,
+    CloseInvitation,
+    ExpireGrants,
+    InvitationRow,
+    NoteMail,
+    PutInvitation,
     Accept,
     AccountRow,
     AddConfirmation,
@@ -32,6 +38,7 @@ from farcall.hub.ports import (
     CreateToken,
     DeleteGrant,
     EndPresence,
+    Erase,
     Expunge,
     FlagCancel,
     FreeHandles,
@@ -55,15 +62,20 @@ from farcall.hub.ports import (
     RequeueItem,
     RevokeToken,
     SetDisabled,
+    SetLimits,
     SetPassword,
     StoreFailed,
     TakeConfirmation,
     TokenRow,
+    UsageFilter,
+    UsageRow,
     UseTokens,
     VersionRow,
 )
 from farcall.testing.memory_catalog import MemoryCatalog, at_or_below
+from farcall.testing.memory_invitations import MemoryInvitations
 from farcall.testing.memory_people import MemoryPeople
+from farcall.testing.memory_usage import MemoryUsage
 
 Post = Callable[[Callable[[], None]], object]
 
@@ -84,6 +96,8 @@ class _Record:
     failure: Failure | None = None
     cancelled_at: float | None = None
     expunged: bool = False
+    cpu_seconds: float = 0.0
+    erased_at: float | None = None
 
     @property
     def lane(self) -> tuple[int, int, int]:
@@ -96,6 +110,8 @@ class MemoryStore:
     def __init__(self, wall: Callable[[], float] = time.time) -> None:
         self.catalog = MemoryCatalog()
         self.people = MemoryPeople(self.catalog)
+        self.invitations = invitations = MemoryInvitations(self.catalog)
+        self._usage = MemoryUsage(self.catalog)
         self._wall = wall
         self._records: dict[bytes, _Record] = {}
         self._last_seq = 0
@@ -125,11 +141,18 @@ class MemoryStore:
             UseTokens: people.use_tokens,
             PutGrant: catalog.put_grant,
             DeleteGrant: catalog.delete_grant,
+            PutInvitation: invitations.put_invitation,
+            AcceptInvitation: invitations.accept_invitation,
+            CloseInvitation: invitations.close_invitation,
+            NoteMail: invitations.note_mail,
+            ExpireGrants: invitations.expire_grants,
             PublishVersions: catalog.publish_versions,
             PutPresence: catalog.put_presence,
             EndPresence: catalog.end_presence,
             PinBlob: catalog.pin_blob,
             CollectBlobs: catalog.collect_blobs,
+            SetLimits: catalog.set_limits,
+            Erase: self._erase,
         }
 
     # -- life and commands ---------------------------------------------------------------------------------------------
@@ -198,7 +221,8 @@ class MemoryStore:
         record.state, record.fence, record.worker = item.state, item.fence, item.worker
         record.attempt, record.result, record.failure = item.attempt, item.result, item.failure
         record.started_at, record.finished_at = item.started_at, item.finished_at
-        record.run_seconds = item.run_seconds
+        record.run_seconds, record.cpu_seconds = item.run_seconds, item.cpu_seconds
+        self._usage.charge(record.invocation, item)
         self.catalog.refer(item.blobs, item.id)
         return Outcome.OK
 
@@ -245,12 +269,27 @@ class MemoryStore:
             finished_at = record.finished_at
             if record.expunged or finished_at is None or finished_at >= command.before:
                 continue
-            had_bodies = record.invocation.arguments or record.result
-            record.invocation.arguments, record.invocation.blobs = b"", ()
-            record.result, record.expunged = b"", True
-            self.catalog.references = {pair for pair in self.catalog.references if pair[1] != record.invocation.id}
-            count += bool(had_bodies)
+            count += bool(record.invocation.arguments or record.result)
+            self._empty(record)
         return count
+
+    def _empty(self, record: _Record) -> None:
+        record.invocation.arguments, record.invocation.blobs = b"", ()
+        record.result, record.expunged = b"", True
+        self.catalog.references = {pair for pair in self.catalog.references if pair[1] != record.invocation.id}
+
+    def _erase(self, command: Erase) -> Outcome:
+        record = self._records.get(command.id)
+        if record is None:
+            return Outcome.MISSING
+        if not record.state.final:
+            return Outcome.STALE
+        if record.erased_at is not None:
+            return Outcome.DUPLICATE
+        record.erased_at = command.at
+        record.failure = record.failure and without_words(record.failure)
+        self._empty(record)
+        return Outcome.OK
 
     # -- questions about invocations -----------------------------------------------------------------------------------
 
@@ -267,6 +306,16 @@ class MemoryStore:
     async def queued(self, ids: Sequence[bytes]) -> list[Queued]:
         found = [self._records[identifier] for identifier in set(ids) if identifier in self._records]
         return [_queued(record) for record in sorted(found, key=lambda record: record.seq) if not record.state.final]
+
+    async def unfinished(self, caller: int) -> list[tuple[bytes, str]]:
+        return [
+            (record.invocation.id, self.catalog.versions[record.invocation.version].name)
+            for record in self._records.values()
+            if record.invocation.caller == caller and not record.state.final
+        ]
+
+    async def usage(self, query: UsageFilter) -> list[UsageRow]:
+        return self._usage.rows(query)
 
     async def settlements(self, ids: Sequence[bytes], caller: int) -> tuple[list[Settlement], list[bytes], list[bytes]]:
         ended: list[Settlement] = []
@@ -312,6 +361,8 @@ class MemoryStore:
             failure=record.failure,
             options_timeout_seconds=invocation.timeout_seconds,
             expires_at=invocation.expires_at,
+            cpu_seconds=record.cpu_seconds,
+            erased_at=record.erased_at,
         )
 
     async def invocations(self, query: InvocationFilter) -> Page:
@@ -373,6 +424,24 @@ class MemoryStore:
 
     async def grants_below(self, path: str) -> list[GrantRow]:
         return self.catalog.grants_below(path)
+
+    async def grants_given(self, by: int, roots: Sequence[str]) -> list[GrantRow]:
+        return self.invitations.grants_given(by, roots)
+
+    async def next_end_of_a_grant(self, after: float) -> float | None:
+        return self.invitations.next_end_of_a_grant(after)
+
+    async def invitation(self, *, key: int | None = None, digest: bytes | None = None) -> InvitationRow | None:
+        return self.invitations.of_digest(digest) if key is None else self.invitations.rows.get(key)
+
+    async def invitations_to(self, email: str) -> list[InvitationRow]:
+        return self.invitations.to(email)
+
+    async def invitations_given(self, by: int, roots: Sequence[str]) -> list[InvitationRow]:
+        return self.invitations.given(by, roots)
+
+    async def invited_since(self, by: int, since: float) -> int:
+        return self.invitations.invited_since(by, since)
 
     async def version(
         self, *, key: int | None = None, name: str | None = None, number: int | None = None

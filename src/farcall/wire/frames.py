@@ -266,6 +266,7 @@ class FinishedItem(Item):
     failure: Failure | None = None
     run_seconds: float = 0.0
     blobs: list[str] = []
+    cpu_seconds: float = 0.0  # of all threads of the function's process, and of its children that ended
 
 
 class Finished(Frame, tag=35):

@@ -45,10 +45,17 @@ class Delivery:
     def succeeded(self, attempt: Attempt, end: Succeeded, spool: Path) -> None:
         """The function gave back a value."""
         if attempt.ending is Ending.TIMEOUT:
-            self._put(attempt, self._stopped(attempt, end.run_seconds))
+            self._put(attempt, self._stopped(attempt, end.run_seconds, end.cpu_seconds))
             return
         item = frames.FinishedItem(
-            attempt.id, attempt.fence, AttemptState.SUCCEEDED, end.result, None, end.run_seconds, end.blobs
+            attempt.id,
+            attempt.fence,
+            AttemptState.SUCCEEDED,
+            end.result,
+            None,
+            end.run_seconds,
+            end.blobs,
+            end.cpu_seconds,
         )
         if end.blobs:
             self._upload(attempt, item, spool)
@@ -58,12 +65,17 @@ class Delivery:
     def failed(self, attempt: Attempt, end: Failed) -> Failure:
         """The function raised, was interrupted, or gave back what can't travel."""
         if (end.code == "cancelled" and attempt.ending is not None) or attempt.ending is Ending.TIMEOUT:
-            item = self._stopped(attempt, end.run_seconds)
+            item = self._stopped(attempt, end.run_seconds, end.cpu_seconds)
         else:
             code = end.code if end.code in _CODES_OF_GUESTS else "function_error"
             failure = Failure(code, end.message, end.hint, end.remote_type, end.traceback)
             item = frames.FinishedItem(
-                attempt.id, attempt.fence, AttemptState.FAILED, failure=failure, run_seconds=end.run_seconds
+                attempt.id,
+                attempt.fence,
+                AttemptState.FAILED,
+                failure=failure,
+                run_seconds=end.run_seconds,
+                cpu_seconds=end.cpu_seconds,
             )
         self._put(attempt, item)
         return item.failure or Failure("internal", "")
@@ -71,7 +83,7 @@ class Delivery:
     def lost(self, attempt: Attempt, death: Death) -> None:
         """The attempt's process ended under it."""
         if attempt.ending is not None:
-            self._put(attempt, self._stopped(attempt, 0.0))
+            self._put(attempt, self._stopped(attempt, death.run_seconds, 0.0))  # its CPU time ended with the process
             return
         failure = Failure(death.code, death.message)
         self._put(attempt, frames.FinishedItem(attempt.id, attempt.fence, AttemptState.LOST, failure=failure))
@@ -79,7 +91,7 @@ class Delivery:
     def cancelled(self, attempt: Attempt) -> None:
         """It was cancelled before it started."""
         attempt.ending = Ending.CANCEL
-        self._put(attempt, self._stopped(attempt, 0.0))
+        self._put(attempt, self._stopped(attempt, 0.0, 0.0))
 
     def refused(self, attempt: Attempt, failure: Failure) -> None:
         """It can't be run here, and nowhere else either."""
@@ -90,7 +102,7 @@ class Delivery:
         failure = Failure("cancelled", "It was not running.")
         self._batch.append(frames.FinishedItem(key.id, key.fence, AttemptState.CANCELLED, failure=failure))
 
-    def _stopped(self, attempt: Attempt, run_seconds: float) -> frames.FinishedItem:
+    def _stopped(self, attempt: Attempt, run_seconds: float, cpu_seconds: float) -> frames.FinishedItem:
         name = self._name_of(attempt.function)
         if attempt.ending is Ending.CANCEL:
             state, failure = AttemptState.CANCELLED, Failure("cancelled", f"{name} was cancelled.")
@@ -106,7 +118,9 @@ class Delivery:
             )
         else:
             state, failure = AttemptState.LOST, Failure("worker_lost", "The worker left before the call had ended.")
-        return frames.FinishedItem(attempt.id, attempt.fence, state, failure=failure, run_seconds=run_seconds)
+        return frames.FinishedItem(
+            attempt.id, attempt.fence, state, failure=failure, run_seconds=run_seconds, cpu_seconds=cpu_seconds
+        )
 
     # -- what keeps an outcome back ------------------------------------------------------------------------------------
 

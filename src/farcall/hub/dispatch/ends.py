@@ -36,7 +36,17 @@ def close_attempt(state: State, entry: Entry, how: AttemptState) -> None:
         state.touch_version(version)
 
 
-def end(state: State, entry: Entry, final: InvocationState, now: Now, failure: Failure | None, fence: int = 0) -> None:
+def end(
+    state: State,
+    entry: Entry,
+    final: InvocationState,
+    now: Now,
+    failure: Failure | None,
+    fence: int = 0,
+    *,
+    run_seconds: float = 0.0,
+    cpu_seconds: float = 0.0,
+) -> None:
     """Propose an end without a result. `fence`: of the attempt that led to it, or 0."""
     entry.in_lane = False
     entry.lane.version.backing_off.pop(entry.invocation.id, None)
@@ -49,7 +59,10 @@ def end(state: State, entry: Entry, final: InvocationState, now: Now, failure: F
         attempt=entry.attempts,
         started_at=entry.started_at or None,
         finished_at=now.wall,
+        run_seconds=run_seconds,
         request_digest=b"" if entry.accepted else entry.invocation.request_digest,
+        cpu_seconds=cpu_seconds,
+        invocation=entry.invocation,
     )
     write(state, entry.outcome)
 
@@ -84,8 +97,20 @@ def cancelled(entry: Entry) -> Failure:
     return Failure("cancelled", f"The invocation was {entry.cancel or 'cancelled'}.")
 
 
-def end_cancelled(state: State, entry: Entry, now: Now, fence: int = 0) -> None:
-    end(state, entry, InvocationState.CANCELLED, now, cancelled(entry), fence)
+def end_cancelled(
+    state: State, entry: Entry, now: Now, fence: int = 0, run_seconds: float = 0.0, cpu_seconds: float = 0.0
+) -> None:
+    failure = cancelled(entry)
+    end(
+        state,
+        entry,
+        InvocationState.CANCELLED,
+        now,
+        failure,
+        fence,
+        run_seconds=run_seconds,
+        cpu_seconds=cpu_seconds,
+    )
 
 
 def discard_rejected(state: State, entry: Entry) -> None:

@@ -170,6 +170,7 @@ class Finish:
     failure: Failure | None = None
     run_seconds: float = 0.0
     blobs: tuple[str, ...] = ()
+    cpu_seconds: float = 0.0
 
 
 class FinishLike(Protocol):
@@ -189,6 +190,8 @@ class FinishLike(Protocol):
     def run_seconds(self) -> float: ...
     @property
     def blobs(self) -> Sequence[str]: ...
+    @property
+    def cpu_seconds(self) -> float: ...
 
 
 @dataclass(slots=True)

@@ -54,9 +54,11 @@ def finished(state: State, event: Finished, now: Now) -> None:
         if how not in ATTEMPT_TRANSITIONS[attempt]:
             raise ImpossibleTransition(f"an attempt that is {attempt.label} cannot become {how}")
         version = entry.lane.version
-        seconds = item.run_seconds
+        seconds, cpu_seconds = item.run_seconds, item.cpu_seconds
         if not 0.0 <= seconds < LONGEST_SECONDS:
             seconds = 0.0  # nonsense, or NaN: a worker's word must not upset the books
+        if not 0.0 <= cpu_seconds < LONGEST_SECONDS:
+            cpu_seconds = 0.0
         average = averages.get(version.id)
         averages[version.id] = seconds if average is None else average + weight * (seconds - average)
         # As `close_attempt`, without a call.
@@ -85,6 +87,8 @@ def finished(state: State, event: Finished, now: Now) -> None:
             seconds,
             tuple(item.blobs),
             b"" if entry.accepted else entry.invocation.request_digest,
+            cpu_seconds,
+            entry.invocation,
         )
         if state.store_down:
             state.pending_completes[identifier] = None
@@ -98,7 +102,7 @@ def finished(state: State, event: Finished, now: Now) -> None:
 def _unfinished(state: State, entry: Entry, item: FinishLike, now: Now) -> None:
     if item.state == AttemptState.CANCELLED and entry.cancel is not None:
         ends.close_attempt(state, entry, AttemptState.CANCELLED)
-        ends.end_cancelled(state, entry, now, entry.fence)
+        ends.end_cancelled(state, entry, now, entry.fence, _sane(item.run_seconds), _sane(item.cpu_seconds))
     elif item.state == AttemptState.CANCELLED:
         failure = item.failure or Failure("worker_lost", "Its worker stopped it, unasked.")
         retries.lost(state, entry, now, "stopped by its worker", failure)
@@ -110,6 +114,10 @@ def _unfinished(state: State, entry: Entry, item: FinishLike, now: Now) -> None:
     if entry.outcome is None:
         # Tried again: this one will never be recorded. Kept in the outbox, it would look current after a restart.
         state.out.refuse_stale(holder(entry).boot, item.id, item.fence)
+
+
+def _sane(seconds: float) -> float:
+    return seconds if 0.0 <= seconds < LONGEST_SECONDS else 0.0
 
 
 def complete_committed(state: State, event: CompleteCommitted, now: Now) -> None:

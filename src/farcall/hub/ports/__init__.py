@@ -42,6 +42,14 @@ from farcall.hub.ports.invocations import (
     Requeue,
     RequeueItem,
 )
+from farcall.hub.ports.invitations import (
+    AcceptInvitation,
+    CloseInvitation,
+    ExpireGrants,
+    InvitationRow,
+    NoteMail,
+    PutInvitation,
+)
 from farcall.hub.ports.links import (
     Bus,
     CallerLink,
@@ -72,8 +80,20 @@ from farcall.hub.ports.store import (
     StoreFailed,
     StoreUnusable,
 )
+from farcall.hub.ports.usage import (
+    Erase,
+    SetLimits,
+    UsageFilter,
+    UsageRow,
+)
 
 __all__ = [
+    "AcceptInvitation",
+    "CloseInvitation",
+    "ExpireGrants",
+    "InvitationRow",
+    "NoteMail",
+    "PutInvitation",
     "Accept",
     "AccountRow",
     "AddConfirmation",
@@ -93,6 +113,7 @@ __all__ = [
     "CreateToken",
     "DeleteGrant",
     "EndPresence",
+    "Erase",
     "Expunge",
     "FlagCancel",
     "FreeHandles",
@@ -118,12 +139,15 @@ __all__ = [
     "RequeueItem",
     "RevokeToken",
     "SetDisabled",
+    "SetLimits",
     "SetPassword",
     "Store",
     "StoreFailed",
     "StoreUnusable",
     "TakeConfirmation",
     "TokenRow",
+    "UsageFilter",
+    "UsageRow",
     "UseTokens",
     "VersionRow",
     "VersionSpec",

@@ -8,6 +8,13 @@ from typing import Any
 
 from farcall.domain.model import FunctionOptions
 from farcall.hub.ports.invocations import Accept, AddNotes, Claim, Complete, FlagCancel, Lease, Requeue
+from farcall.hub.ports.invitations import (
+    AcceptInvitation,
+    CloseInvitation,
+    ExpireGrants,
+    NoteMail,
+    PutInvitation,
+)
 from farcall.hub.ports.people import (
     AddConfirmation,
     ConfirmEmail,
@@ -16,6 +23,7 @@ from farcall.hub.ports.people import (
     TakeConfirmation,
     UseTokens,
 )
+from farcall.hub.ports.usage import Erase, SetLimits
 
 
 @dataclass(slots=True)
@@ -195,4 +203,11 @@ Command = (
     | PinBlob
     | CollectBlobs
     | Expunge
+    | SetLimits
+    | Erase
+    | PutInvitation
+    | AcceptInvitation
+    | CloseInvitation
+    | NoteMail
+    | ExpireGrants
 )

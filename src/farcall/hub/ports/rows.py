@@ -124,6 +124,8 @@ class InvocationRow:
     failure: Failure | None
     options_timeout_seconds: float | None
     expires_at: float | None
+    cpu_seconds: float = 0.0
+    erased_at: float | None = None  # by hand; what only grew too old has empty bodies without it
 
 
 @dataclass(slots=True, frozen=True)

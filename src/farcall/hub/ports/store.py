@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from farcall.domain.model import Settlement
 from farcall.hub.ports.commands import Command
 from farcall.hub.ports.invocations import Lane, Note, Queued
+from farcall.hub.ports.invitations import InvitationRow
 from farcall.hub.ports.people import ConfirmationRow
 from farcall.hub.ports.rows import (
     AccountRow,
@@ -20,6 +21,7 @@ from farcall.hub.ports.rows import (
     TokenRow,
     VersionRow,
 )
+from farcall.hub.ports.usage import UsageFilter, UsageRow
 
 
 class StoreFailed(Exception):
@@ -58,6 +60,9 @@ class Store(Protocol):
     async def queued(self, ids: Sequence[bytes]) -> list[Queued]:
         """Those of these ids that are known and not final."""
 
+    async def unfinished(self, caller: int) -> list[tuple[bytes, str]]:
+        """The caller's invocations that have not ended: id, and the function's name."""
+
     async def settlements(self, ids: Sequence[bytes], caller: int) -> tuple[list[Settlement], list[bytes], list[bytes]]:
         """(ended, going on, unknown) of these ids, as far as they are the caller's."""
 
@@ -66,6 +71,9 @@ class Store(Protocol):
     async def invocations(self, query: InvocationFilter) -> Page: ...
 
     async def notes(self, identifier: bytes) -> list[Note]: ...
+
+    async def usage(self, query: UsageFilter) -> list[UsageRow]:
+        """Sums, in the order of day, function, version and caller. What was recorded is in it, exactly once."""
 
     async def account(
         self, *, key: int | None = None, handle: str | None = None, email: str | None = None
@@ -95,6 +103,24 @@ class Store(Protocol):
 
     async def grants_below(self, path: str) -> list[GrantRow]:
         """Grants on this path and everything below it."""
+
+    async def grants_given(self, by: int, roots: Sequence[str]) -> list[GrantRow]:
+        """Those that the account made, and those at or below any of `roots`; expired ones too."""
+
+    async def next_end_of_a_grant(self, after: float) -> float | None:
+        """When the first grant expires after that time."""
+
+    async def invitation(self, *, key: int | None = None, digest: bytes | None = None) -> InvitationRow | None:
+        """By key, or by the digest of its secret; in any state."""
+
+    async def invitations_to(self, email: str) -> list[InvitationRow]:
+        """Those that are open for the address, expired ones too."""
+
+    async def invitations_given(self, by: int, roots: Sequence[str]) -> list[InvitationRow]:
+        """Those that the account made, and those at or below any of `roots`, unless accepted or revoked."""
+
+    async def invited_since(self, by: int, since: float) -> int:
+        """How many invitations the account has made since then, whatever became of them."""
 
     async def version(
         self, *, key: int | None = None, name: str | None = None, number: int | None = None

@@ -16,6 +16,7 @@ from farcall.domain.model import Completion, NewInvocation
 from farcall.domain.states import InvocationState
 from farcall.hub.ports import Outcome
 from farcall.stores.sqlite.queries import Speaker, Statements
+from farcall.stores.sqlite.usage import charge
 
 # What is larger lies in a table of its own, so that completing an invocation does not rewrite its arguments.
 INLINE_BYTES = 2_048
@@ -24,7 +25,7 @@ _QUEUED = int(InvocationState.QUEUED)
 _FIRST_FINAL = int(InvocationState.SUCCEEDED)
 # Places in a row of insert_invocations.
 _SEQ, _ID, _CALLER, _STATE, _DIGEST, _ATTEMPT, _FENCE, _WORKER = 0, 1, 3, 4, 6, 12, 13, 14
-_STARTED, _FINISHED, _RUN, _FAILURE, _RESULT = 15, 16, 17, 18, 20
+_STARTED, _FINISHED, _RUN, _FAILURE, _RESULT, _CPU = 15, 16, 17, 18, 20, 23
 
 Slot = tuple[list[Outcome], int]
 _encode_json = msgspec.json.encode
@@ -88,6 +89,7 @@ class Inflow:
         self._updates: dict[bytes, tuple[Slot, Completion]] = {}
         self._bodies: list[Any] = []
         self._references: list[tuple[str, int]] = []
+        self._ended: list[Completion] = []  # to be charged once they are written
 
     # -- gathering -----------------------------------------------------------------------------------------------------
 
@@ -132,6 +134,7 @@ class Inflow:
                 b"",
                 _encode_json(item.blobs).decode() if item.blobs else None,
                 item.key or None,
+                0.0,
             ]
             if item.blobs:
                 self._references += [(digest, seq) for digest in item.blobs]
@@ -168,6 +171,8 @@ class Inflow:
         row[_STARTED] = item.started_at
         row[_FINISHED] = item.finished_at
         row[_RUN] = item.run_seconds
+        row[_CPU] = item.cpu_seconds
+        self._ended.append(item)
         row[_FAILURE] = None if item.failure is None else _encode_failure(item.failure)
         row[_RESULT] = self._result_of(row[_SEQ], item)
 
@@ -198,6 +203,9 @@ class Inflow:
         if self._bodies:
             self._statements.put_bodies.run(self._connection, self._bodies)
             self._bodies = []
+        if self._ended:
+            charge(self._connection, self._statements, self._ended)
+            self._ended = []
         if self._references:
             self._refer()
 
@@ -219,6 +227,7 @@ class Inflow:
         """Some ids were there before: find which, undo what was gathered for them, complete the older rows instead."""
         find = self._statements["find_invocation"]
         refused: set[int] = set()
+        undone: set[int] = set()
         again: list[tuple[Slot, Completion]] = []
         for (outcomes, index), item, row in slots:
             found = self._connection.execute(find, (item.id,)).get
@@ -227,12 +236,14 @@ class Inflow:
             outcomes[index] = _same_request(found, item)
             refused.add(row[_SEQ])
             again += merged.get(item.id, ())
+            undone.update(id(completion) for _, completion in merged.get(item.id, ()))
         keys, bodies = self._bodies[::2], self._bodies[1::2]
         self._bodies = []
         for key, body in zip(keys, bodies, strict=True):
             if key >> 1 not in refused:
                 self._bodies += (key, body)
         self._references = [pair for pair in self._references if pair[1] not in refused]
+        self._ended = [completion for completion in self._ended if id(completion) not in undone]
         for slot, completion in again:
             self._complete_one(slot, completion)
 
@@ -254,6 +265,7 @@ class Inflow:
             else:
                 flat += _values(item, item.result)
         self._statements.complete_invocations.run(self._connection, flat)
+        self._ended += [item for _, item in updates.values()]
         for item in heavy:
             seq = self._connection.execute(self._statements["find_invocation"], (item.id,)).get[0]
             self._result_of(seq, item)
@@ -274,6 +286,7 @@ class Inflow:
         if item.fence and item.fence < fence:
             return Outcome.STALE
         self._statements.complete_invocations.run(self._connection, _values(item, self._result_of(seq, item)))
+        self._ended.append(item)
         return Outcome.OK
 
     def _refer(self) -> None:
@@ -301,4 +314,5 @@ def _values(item: Completion, result: bytes | None) -> tuple[Any, ...]:
         item.run_seconds,
         None if item.failure is None else _encode_failure(item.failure),
         result,
+        item.cpu_seconds,
     )

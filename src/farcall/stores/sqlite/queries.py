@@ -80,9 +80,11 @@ class Statements:
 
     def __init__(self) -> None:
         self._named = load_statements()
-        self.insert_invocations = Bulk(self["insert_invocations"], 23)
+        self.insert_invocations = Bulk(self["insert_invocations"], 24)
         self.count_uncompletable = Bulk(self["count_uncompletable"], 3)
-        self.complete_invocations = Bulk(self["complete_invocations"], 10)
+        self.complete_invocations = Bulk(self["complete_invocations"], 11)
+        self.add_usage = Bulk(self["add_usage"], 9)
+        self.charge_stored = Bulk(self["charge_stored"], 1)
         self.put_bodies = Bulk(self["put_bodies"], 2)
         self.add_notes = Bulk(self["add_notes"], 4)
 

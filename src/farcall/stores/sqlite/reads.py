@@ -14,6 +14,7 @@ from farcall.hub.ports import (
     AccountRow,
     ConfirmationRow,
     GrantRow,
+    InvitationRow,
     InvocationFilter,
     InvocationRow,
     Lane,
@@ -23,6 +24,8 @@ from farcall.hub.ports import (
     PresenceRow,
     Queued,
     TokenRow,
+    UsageFilter,
+    UsageRow,
     VersionRow,
 )
 from farcall.stores.sqlite import rows
@@ -121,6 +124,31 @@ class Reads(Speaker):
     def notes(self, identifier: bytes) -> list[Note]:
         return [Note(identifier, at, what, _detail(detail)) for at, what, detail in self.all("notes", identifier)]
 
+    def unfinished(self, caller: int) -> list[tuple[bytes, str]]:
+        return [(identifier, name) for identifier, name in self.all("unfinished", caller)]
+
+    def usage(self, query: UsageFilter) -> list[UsageRow]:
+        which, whose = "usage", None
+        if query.caller is not None:
+            which, whose = "usage_of_caller", query.caller
+        elif query.owner is not None:
+            which, whose = "usage_of_owner", query.owner
+        found = self.all(
+            which,
+            whose,
+            query.owner,
+            query.function,
+            query.since,
+            query.until,
+            query.by_day,
+            query.by_function,
+            query.by_version,
+            query.by_caller,
+            query.limit,
+            query.skip,
+        )
+        return [UsageRow(*row) for row in found]
+
     # -- catalog -------------------------------------------------------------------------------------------------------
 
     def account(self, key: int | None, handle: str | None, email: str | None) -> AccountRow | None:
@@ -161,6 +189,27 @@ class Reads(Speaker):
 
     def grants_below(self, path: str) -> list[GrantRow]:
         return [rows.grant(row) for row in self.all("grants_below", path)]
+
+    def grants_given(self, by: int, roots: Sequence[str]) -> list[GrantRow]:
+        return [rows.grant(row) for row in self.all("grants_given", by, _encode_json(list(roots)).decode())]
+
+    def next_end_of_a_grant(self, after: float) -> float | None:
+        end: float | None = self.one("next_end_of_a_grant", after)
+        return end
+
+    def invitation(self, key: int | None, digest: bytes | None) -> InvitationRow | None:
+        row = self.one("invitation_by_digest", digest) if key is None else self.one("invitation_by_key", key)
+        return None if row is None else InvitationRow(*row)
+
+    def invitations_to(self, email: str) -> list[InvitationRow]:
+        return [InvitationRow(*row) for row in self.all("invitations_to", email)]
+
+    def invitations_given(self, by: int, roots: Sequence[str]) -> list[InvitationRow]:
+        asked = _encode_json(list(roots)).decode()
+        return [InvitationRow(*row) for row in self.all("invitations_given", by, asked)]
+
+    def invited_since(self, by: int, since: float) -> int:
+        return int(self.one("invited_since", by, since))
 
     def version(self, key: int | None, name: str | None, number: int | None) -> VersionRow | None:
         if key is not None:

@@ -80,7 +80,7 @@ def invocation(row: tuple[Any, ...], arguments: bytes, result: bytes) -> Invocat
     (
         _seq, identifier, function, version_key, number, caller, handle, owner, state, created_at, started_at,
         finished_at, run_seconds, attempt, tries_left, worker, priority, cancelled_at, _arguments, _result, failed,
-        timeout_seconds, expires_at,
+        timeout_seconds, expires_at, cpu_seconds, erased_at,
     ) = row  # fmt: skip
     return InvocationRow(
         id=identifier,
@@ -105,4 +105,6 @@ def invocation(row: tuple[Any, ...], arguments: bytes, result: bytes) -> Invocat
         failure=None if failed is None else failure(failed),
         options_timeout_seconds=timeout_seconds,
         expires_at=expires_at,
+        cpu_seconds=cpu_seconds,
+        erased_at=erased_at,
     )

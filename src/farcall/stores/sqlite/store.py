@@ -16,6 +16,7 @@ from farcall.hub.ports import (
     Command,
     ConfirmationRow,
     GrantRow,
+    InvitationRow,
     InvocationFilter,
     InvocationRow,
     Lane,
@@ -27,6 +28,8 @@ from farcall.hub.ports import (
     StoreFailed,
     StoreUnusable,
     TokenRow,
+    UsageFilter,
+    UsageRow,
     VersionRow,
 )
 from farcall.stores.sqlite import schema
@@ -147,6 +150,12 @@ class SqliteStore:
     async def settlements(self, ids: Sequence[bytes], caller: int) -> tuple[list[Settlement], list[bytes], list[bytes]]:
         return await self._ask().ask(lambda reads: reads.settlements(ids, caller))
 
+    async def unfinished(self, caller: int) -> list[tuple[bytes, str]]:
+        return await self._ask().ask(lambda reads: reads.unfinished(caller))
+
+    async def usage(self, query: UsageFilter) -> list[UsageRow]:
+        return await self._ask().ask(lambda reads: reads.usage(query))
+
     async def invocation(self, identifier: bytes) -> InvocationRow | None:
         return await self._ask().ask(lambda reads: reads.invocation(identifier))
 
@@ -187,6 +196,24 @@ class SqliteStore:
 
     async def grants_below(self, path: str) -> list[GrantRow]:
         return await self._ask().ask(lambda reads: reads.grants_below(path))
+
+    async def grants_given(self, by: int, roots: Sequence[str]) -> list[GrantRow]:
+        return await self._ask().ask(lambda reads: reads.grants_given(by, roots))
+
+    async def next_end_of_a_grant(self, after: float) -> float | None:
+        return await self._ask().ask(lambda reads: reads.next_end_of_a_grant(after))
+
+    async def invitation(self, *, key: int | None = None, digest: bytes | None = None) -> InvitationRow | None:
+        return await self._ask().ask(lambda reads: reads.invitation(key, digest))
+
+    async def invitations_to(self, email: str) -> list[InvitationRow]:
+        return await self._ask().ask(lambda reads: reads.invitations_to(email))
+
+    async def invitations_given(self, by: int, roots: Sequence[str]) -> list[InvitationRow]:
+        return await self._ask().ask(lambda reads: reads.invitations_given(by, roots))
+
+    async def invited_since(self, by: int, since: float) -> int:
+        return await self._ask().ask(lambda reads: reads.invited_since(by, since))
 
     async def version(
         self, *, key: int | None = None, name: str | None = None, number: int | None = None

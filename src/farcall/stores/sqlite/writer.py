@@ -18,6 +18,11 @@ from typing import Any
 import apsw
 
 from farcall.hub.ports import (
+    AcceptInvitation,
+    CloseInvitation,
+    ExpireGrants,
+    NoteMail,
+    PutInvitation,
     Accept,
     AddConfirmation,
     AddNotes,
@@ -31,6 +36,7 @@ from farcall.hub.ports import (
     CreateToken,
     DeleteGrant,
     EndPresence,
+    Erase,
     Expunge,
     FlagCancel,
     FreeHandles,
@@ -42,6 +48,7 @@ from farcall.hub.ports import (
     Requeue,
     RevokeToken,
     SetDisabled,
+    SetLimits,
     SetPassword,
     StoreFailed,
     TakeConfirmation,
@@ -49,10 +56,12 @@ from farcall.hub.ports import (
 )
 from farcall.stores.sqlite.catalog import CatalogCommands
 from farcall.stores.sqlite.inflow import AcceptOrder, Admission, Inflow
+from farcall.stores.sqlite.invitations import InvitationCommands
 from farcall.stores.sqlite.invocations import InvocationCommands
 from farcall.stores.sqlite.people import PeopleCommands
 from farcall.stores.sqlite.presence import PresenceCommands
 from farcall.stores.sqlite.queries import Statements
+from farcall.stores.sqlite.usage import UsageCommands
 
 Done = Callable[[Any], None] | None
 Entry = tuple[Command, Done]
@@ -71,9 +80,9 @@ _DISK_ERRORS = (
     MemoryError,
     OSError,
 )
-# After these rows of `invocations` may be read, or their access may have changed: gathered rows are written first.
-_READS_ROWS = (Lease, Requeue, FlagCancel, Claim, CollectBlobs, Expunge)
-_CHANGES_ACCESS = (CreateAccount, SetDisabled, PutGrant, DeleteGrant, PublishVersions)
+# After these rows of `invocations` may be read, or what they are charged may change: gathered rows are written first.
+_READS_ROWS = (Lease, Requeue, FlagCancel, Claim, PinBlob, CollectBlobs, Expunge, Erase)
+_CHANGES_ACCESS = (CreateAccount, SetDisabled, SetLimits, PutGrant, DeleteGrant, AcceptInvitation, ExpireGrants, PublishVersions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +115,19 @@ class Writer:
         self._signals: SimpleQueue[None] = SimpleQueue()
         self._signalled = False
         self._lingering = False  # somebody will call `wake`
+        self._left = False  # what lingered when that was arranged has left in company
         self._closing = False
         self._failure: StoreFailed | None = None
         self._probed_at = 0.0
-        self._left = False  # what lingered when that was arranged has left in company
         self._admission = Admission(connection, statements)
         self._order = AcceptOrder(connection.execute(statements["last_seq"]).get)
         self._thread = threading.Thread(target=self._run, name="farcall-store-writer", daemon=True)
         self._invocations = InvocationCommands(connection, statements)
         catalog = CatalogCommands(connection, statements)
+        invitations = InvitationCommands(connection, statements)
         people = PeopleCommands(connection, statements)
         presence = PresenceCommands(connection, statements)
+        usage = UsageCommands(connection, statements)
         self._handlers: dict[type, Callable[[Any], Any]] = {
             Lease: self._invocations.lease,
             Requeue: self._invocations.requeue,
@@ -137,11 +148,18 @@ class Writer:
             UseTokens: people.use_tokens,
             PutGrant: catalog.put_grant,
             DeleteGrant: catalog.delete_grant,
+            PutInvitation: invitations.put_invitation,
+            AcceptInvitation: invitations.accept_invitation,
+            CloseInvitation: invitations.close_invitation,
+            NoteMail: invitations.note_mail,
+            ExpireGrants: invitations.expire_grants,
             PublishVersions: catalog.publish_versions,
             PutPresence: presence.put_presence,
             EndPresence: presence.end_presence,
             PinBlob: presence.pin_blob,
             CollectBlobs: presence.collect_blobs,
+            SetLimits: usage.set_limits,
+            Erase: usage.erase,
         }
 
     # -- the hub's side ------------------------------------------------------------------------------------------------
@@ -174,13 +192,13 @@ class Writer:
         self._lingering = False
         if self._queue:
             self._signal()
+        return False
 
     def stop(self) -> None:
         """Drain the queue, then end the thread. Blocks."""
         self._closing = True
         self._signal()
         if self._thread.ident is not None:
-        return False
             self._thread.join()
 
     def _signal(self) -> None:

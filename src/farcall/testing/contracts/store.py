@@ -8,9 +8,16 @@ from farcall.testing.contracts.store_catalog import CatalogContract
 from farcall.testing.contracts.store_people import PeopleContract
 from farcall.testing.contracts.store_presence import PresenceContract
 from farcall.testing.contracts.store_records import RecordsContract
+from farcall.testing.contracts.store_usage import UsageContract
 
 
 class StoreContract(
-    AcceptanceContract, AttemptsContract, RecordsContract, CatalogContract, PeopleContract, PresenceContract
+    AcceptanceContract,
+    AttemptsContract,
+    RecordsContract,
+    CatalogContract,
+    PeopleContract,
+    PresenceContract,
+    UsageContract,
 ):
     """Inherit, and give a fixture `new_store`: a store that was not opened yet, empty."""

@@ -16,7 +16,8 @@ SELECT
     callers.handle, functions.owner, invocations.state, invocations.created_at, invocations.started_at,
     invocations.finished_at, invocations.run_seconds, invocations.attempt, invocations.tries_left,
     invocations.worker, invocations.priority, invocations.cancel_requested_at, invocations.arguments,
-    invocations.result, invocations.failure, invocations.timeout_seconds, invocations.expires_at
+    invocations.result, invocations.failure, invocations.timeout_seconds, invocations.expires_at,
+    invocations.cpu_seconds, invocations.erased_at
 FROM invocations
 JOIN versions ON versions.key = invocations.version
 JOIN functions ON functions.key = versions.function
@@ -26,7 +27,7 @@ JOIN accounts AS callers ON callers.key = invocations.caller
 INSERT OR IGNORE INTO invocations (
     seq, id, version, caller, state, priority, request_digest, created_at, timeout_seconds, expires_at,
     waits_for_worker, tries_left, attempt, fence, worker, started_at, finished_at, run_seconds, failure,
-    arguments, result, blobs, idempotency_key
+    arguments, result, blobs, idempotency_key, cpu_seconds
 ) VALUES ROWS
 
 -- name: find_invocation
@@ -44,7 +45,7 @@ WHERE invocations.state IS NULL OR invocations.state >= 3
 UPDATE invocations SET
     fence = item.column2, state = item.column3, attempt = item.column4, worker = item.column5,
     started_at = item.column6, finished_at = item.column7, run_seconds = item.column8,
-    failure = item.column9, result = item.column10
+    failure = item.column9, result = item.column10, cpu_seconds = item.column11
 FROM (VALUES ROWS) AS item
 WHERE invocations.id = item.column1
 
