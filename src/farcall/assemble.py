@@ -9,6 +9,7 @@ import os
 import random
 import re
 import socket
+import tempfile
 import uuid
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -103,7 +104,7 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner(), whereabouts: 
         identity = _identity(data)
         epoch = await store.do(ports.BeginEpoch(identity, now().wall))
         dispatcher = Dispatcher(_core(settings, epoch), store)
-        accounts = Accounts(store)
+        accounts = Accounts(store, registration=settings.registration)
         catalog = Catalog(store)
         log_files = SegmentLogFiles(data / "logs")
         logs = Logs(log_files)
@@ -142,9 +143,9 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner(), whereabouts: 
         services = HubServices(
             accounts, Shares(store, accounts), catalog, invocations, records, logs, room, workers, dispatcher, channels
         )
-        made = await accounts.ensure_administrator(owner.handle, owner.email)
-        if made is not None:
-            _write_secret(data / "admin-token", made.token)
+        made = await accounts.ensure_administrator(
+            owner.handle, owner.email, lambda token: _write_secret(data / "admin-token", token)
+        )
         queued = await recover(dispatcher, store, identity, settings.resume_grace_seconds)
         workers.expect(await store.presences())
         for caller in {lane.caller for lane, _ in await store.lanes()}:  # what was withdrawn shortly before the stop
@@ -221,9 +222,18 @@ def _identity(data: Path) -> str:
 
 
 def _write_secret(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(text + "\n")
+    """Durable and whole, or not there at all; readable for its owner alone from the first moment."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # made with 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
 
 
 def run_hub(settings: HubSettings, say: Say) -> int:

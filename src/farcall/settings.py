@@ -10,7 +10,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -41,6 +41,14 @@ class HubSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
     tls_certificate: Annotated[str, Meta(description="Certificate (chain) in PEM, to listen with TLS.")] = ""
     tls_key: Annotated[str, Meta(description="The certificate's private key in PEM.")] = ""
+
+    registration: Annotated[
+        Literal["open", "invitation", "closed"],
+        Meta(description="Who may make an account: anybody, who was invited, or administrators alone."),
+    ] = "invitation"
+    trusted_proxies: Annotated[
+        str, Meta(description="Addresses, with commas, of proxies whose X-Forwarded-For says who is asking; * for any.")
+    ] = ""
 
     heartbeat_seconds: Annotated[Positive, Meta(description="How often workers give a sign of life.")] = 2.0
     lease_seconds: Annotated[Positive, Meta(description="How long a worker's attempts hold without one.")] = 10.0

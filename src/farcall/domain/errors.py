@@ -80,9 +80,18 @@ def without_words(failure: Failure) -> Failure:
 class Refused(Exception):
     """Raised inside the hub by a use case that says no; carries the failure that the caller shall see."""
 
-    def __init__(self, code: str, message: str, hint: str = "", problems: list[tuple[str, str]] | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        hint: str = "",
+        problems: list[tuple[str, str]] | None = None,
+        *,
+        retry_after_seconds: int = 1,
+    ) -> None:
         super().__init__(message)
         self.failure = Failure(code, message, hint, problems=problems or [])
+        self.retry_after_seconds = retry_after_seconds  # what Retry-After says, if the code is one that may be retried
 
     @classmethod
     def of(cls, failure: Failure) -> Refused:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from farcall.gateway.exchange import Exchange, Reply, moment, moment_or_none, seconds_of
 from farcall.gateway.operations import Answer, Operation
 from farcall.hub import ports
-from farcall.hub.accounts import NewToken
+from farcall.hub.tokens import NewToken
 from farcall.wire import rest
 
 
@@ -44,7 +44,7 @@ async def enable_account(x: Exchange) -> Reply:
 
 async def create_token(x: Exchange) -> Reply:
     asked = await x.asked(rest.NewToken)
-    token = await x.hub.accounts.create_token(
+    token = await x.hub.accounts.tokens.create(
         x.subject,
         label=asked.label,
         scopes=asked.scopes,
@@ -55,11 +55,11 @@ async def create_token(x: Exchange) -> Reply:
 
 
 async def list_tokens(x: Exchange) -> Reply:
-    return Reply(rest.Page([_token(row) for row in await x.hub.accounts.list_tokens(x.subject)]))
+    return Reply(rest.Page([_token(row) for row in await x.hub.accounts.tokens.all(x.subject)]))
 
 
 async def revoke_token(x: Exchange) -> Reply:
-    await x.hub.accounts.revoke_token(x.subject, x.key("id"))
+    await x.hub.accounts.tokens.revoke(x.subject, x.key("id"))
     return Reply(None, 204)
 
 

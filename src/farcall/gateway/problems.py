@@ -15,7 +15,6 @@ from farcall.wire import rest
 log = structlog.get_logger("farcall.gateway.problems")
 
 MEDIA_TYPE = "application/problem+json"
-RETRY_AFTER_SECONDS = 1
 
 _encode = msgspec.json.Encoder().encode
 _FRAMEWORK_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
@@ -38,20 +37,20 @@ def problem(failure: Failure, invocation: str = "") -> rest.Problem:
     )
 
 
-def response(failure: Failure, invocation: str = "") -> Response:
+def response(failure: Failure, invocation: str = "", *, retry_after_seconds: int = 1) -> Response:
     """The failure as an answer, with the headers that its status calls for."""
     body = problem(failure, invocation)
     headers = {}
     if body.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="farcall"'
     if failure.kind.retryable and body.status in (429, 503):
-        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        headers["Retry-After"] = str(retry_after_seconds)
     return Response(_encode(body), body.status, headers, MEDIA_TYPE)
 
 
 async def on_refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
-    return response(error.failure)
+    return response(error.failure, retry_after_seconds=error.retry_after_seconds)
 
 
 async def on_store_failed(request: Request, error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""Accounts and their tokens: create, authenticate, revoke, disable.
+"""Accounts: register, create, authenticate, confirm, disable.
 
 Whoever is authenticated is remembered for a moment; every change made through this hub forgets it at once and tells
 those who hold open connections (`on_access_changed`).
@@ -7,40 +7,70 @@ those who hold open connections (`on_access_changed`).
 from __future__ import annotations
 
 import asyncio
-import os
-import re
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal, Protocol
 
-from farcall.domain import access, names
+from farcall.domain import access, people
 from farcall.domain.errors import Refused
-from farcall.hub import ports, tokens
+from farcall.hub import passwords, ports, subjects, tokens
+from farcall.hub.last_use import LastUse
+from farcall.hub.passwords import Passwords
+from farcall.hub.throttle import Throttle
+from farcall.hub.tokens import NewToken, Tokens
 
-_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
-_LABEL_LENGTH_LIMIT = 200
 _REMEMBERED_LIMIT = 50_000
 _LONGEST_TIMER_SECONDS = 43_200.0
+_REGISTRATIONS = 20  # from one place, before each further one takes a pause
+
+Policy = Literal["open", "invitation", "closed"]
 
 
 @dataclass(slots=True, frozen=True)
-class NewToken:
-    """A token at the only moment at which its text is known."""
+class Registered:
+    """`token` is None if the address has to be confirmed first: what to do was mailed there."""
 
-    key: int
-    token: str
-    scopes: tuple[str, ...]
-    only: tuple[str, ...]
-    expires_at: float | None
+    account: ports.AccountRow
+    token: NewToken | None
+
+
+class Letters(Protocol):
+    """What is mailed about addresses. Returns at once; nobody may see from the time it takes what is sent."""
+
+    def confirm(self, account: ports.AccountRow, email: str) -> None:
+        """A link that proves that the address is the account's."""
+
+    def known_already(self, account: ports.AccountRow) -> None:
+        """Somebody tried to register with the address of this account."""
 
 
 class Accounts:
-    """Who there is, and who is speaking. `remember_seconds` bounds what another hub's change may take to be seen."""
+    """Who there is, and who is speaking. `remember_seconds` bounds what another hub's change may take to be seen.
 
-    def __init__(self, store: ports.Store, *, remember_seconds: float = 5.0) -> None:
+    `registration` says who may make an account without an administrator. With `letters` an address is proved by mail
+    before its account can be used.
+    """
+
+    def __init__(
+        self,
+        store: ports.Store,
+        passwords: Passwords | None = None,
+        *,
+        registration: Policy = "invitation",
+        remember_seconds: float = 5.0,
+    ) -> None:
+        self.letters: Letters | None = None
+        self.last_use = LastUse(store, wall=time.time)
+        self.tokens = Tokens(store, self.last_use, self.changed)
+        self._registration: Policy = registration
+        self._registrations = Throttle(_REGISTRATIONS)
+        self._passwords = passwords or Passwords()
         self._store = store
         self._remember_seconds = remember_seconds
-        self._known: dict[bytes, tuple[access.Subject, float]] = {}  # token's digest to (subject, until: monotonic)
+        # Token's digest to (subject, until: monotonic, when it may do less: wall).
+        self._known: dict[bytes, tuple[access.Subject, float, float]] = {}
         self._changes = 0
         self._listeners: list[Callable[[int], None]] = []
         self._expiries: dict[bytes, asyncio.TimerHandle] = {}
@@ -54,8 +84,8 @@ class Accounts:
         digest = tokens.digest(token)
         known = self._known.get(digest)
         if known is not None:
-            subject, until = known
-            if time.monotonic() < until and (subject.expires_at is None or time.time() < subject.expires_at):
+            subject, until, ends_at = known
+            if time.monotonic() < until and time.time() < ends_at:
                 return subject
             del self._known[digest]
         if not tokens.well_formed(token):
@@ -74,23 +104,15 @@ class Accounts:
             raise Refused("unauthenticated", "The token has expired.", "Make a new one, or log in again.")
         if account.disabled:
             raise Refused("unauthenticated", "The account is disabled.", "Ask an administrator of the hub.")
-        rows = await self._store.grants_to(account.key)
-        subject = access.Subject(
-            account.key,
-            account.handle,
-            account.admin,
-            account.access_epoch,
-            token.key,
-            frozenset(token.scopes),
-            token.only,
-            tuple(access.Grant(row.path, access.GRANTABLE[row.level]) for row in rows if row.level in access.GRANTABLE),
-            token.expires_at,
-        )
+        subject = await subjects.load(self._store, account, time.time(), token)
         if changes != self._changes:  # something changed while we read: what was read may be out of date
             return await self._look_up(digest)
+        self.last_use.note(token.key)
         if len(self._known) >= _REMEMBERED_LIMIT:
             self._known.clear()
-        self._known[digest] = (subject, time.monotonic() + self._remember_seconds)
+        expires_at = subject.next_expiry
+        ends_at = math.inf if expires_at is None else expires_at
+        self._known[digest] = (subject, time.monotonic() + self._remember_seconds, ends_at)
         self._watch_expiry(digest, subject)
         return subject
 
@@ -101,66 +123,162 @@ class Accounts:
     def changed(self, account: int) -> None:
         """What the account may do has changed: forget what was known, and tell the listeners."""
         self._changes += 1
-        for digest, (subject, _) in list(self._known.items()):
+        for digest, (subject, *_) in list(self._known.items()):
             if subject.key == account:
                 del self._known[digest]
         for listener in self._listeners:
             listener(account)
 
     def _watch_expiry(self, digest: bytes, subject: access.Subject) -> None:
-        """Open connections outlive the moment of authentication; an expired token must not."""
-        if subject.expires_at is None or digest in self._expiries:
+        """Open connections outlive the moment of authentication; an expired token or grant must not."""
+        expires_at = subject.next_expiry
+        if expires_at is None:
             return
-        remaining = max(0.0, subject.expires_at - time.time())
-        delay = min(remaining + 0.05, _LONGEST_TIMER_SECONDS)
-        self._expiries[digest] = asyncio.get_running_loop().call_later(delay, self._expired, digest, subject)
+        watched = self._expiries.get(digest)
+        delay = min(max(0.0, expires_at - time.time()) + 0.05, _LONGEST_TIMER_SECONDS)
+        loop = asyncio.get_running_loop()
+        if watched is not None:
+            if watched.when() <= loop.time() + delay:
+                return
+            watched.cancel()
+        self._expiries[digest] = loop.call_later(delay, self._expired, digest, subject)
 
     def _expired(self, digest: bytes, subject: access.Subject) -> None:
         del self._expiries[digest]
-        if subject.expires_at is not None and subject.expires_at > time.time():
+        expires_at = subject.next_expiry
+        if expires_at is not None and expires_at > time.time():
             self._watch_expiry(digest, subject)
         else:
             self.changed(subject.key)
 
     def close(self) -> None:
-        """No more timers."""
+        """No more timers and threads."""
+        self.last_use.close()
+        self._passwords.close()
         for timer in self._expiries.values():
             timer.cancel()
         self._expiries.clear()
 
     # -- accounts ------------------------------------------------------------------------------------------------------
 
-    async def ensure_administrator(self, handle: str = "admin", email: str = "admin@localhost") -> NewToken | None:
-        """On the very first start: the administrator's account and a token for everything; else None."""
-        if await self._store.accounts():
+    async def ensure_administrator(
+        self, handle: str = "admin", email: str = "admin@localhost", keep: Callable[[str], None] = lambda token: None
+    ) -> NewToken | None:
+        """On the very first start: the administrator's account and a token for everything; else None.
+
+        `keep` is given the token before it is committed. A start that broke off before that is made up for.
+        """
+        known = await self._store.accounts()
+        if not known:
+            address = people.email(email)
+            name = people.own_handle(handle)
+            key = await self._make(
+                ports.CreateAccount(name, address, True, time.time(), email_confirmed_at=time.time())
+            )
+        elif len(known) == 1 and known[0].admin and not await self._store.tokens(known[0].key):
+            key = known[0].key
+        else:
             return None
-        account = await self._create(handle, email, admin=True)
-        return await self._issue(account.key, "first administrator", access.SCOPES, (), None)
+        return await self.tokens.issue(key, "first administrator", access.SCOPES, (), None, keep=keep)
 
     async def create(
-        self, subject: access.Subject, handle: str, email: str, *, admin: bool = False
+        self, subject: access.Subject, handle: str, email: str, *, admin: bool = False, password: str = ""
     ) -> tuple[ports.AccountRow, NewToken]:
-        """A new account with a first token, for administrators; raises Refused (conflict, permission_denied)."""
-        require_administrator(subject)
-        account = await self._create(handle, email, admin=admin)
-        scopes = access.SCOPES if admin else access.DEFAULT_SCOPES
-        return account, await self._issue(account.key, "first token", scopes, (), None)
+        """A new account with a first token, for administrators, who vouch for the address.
 
-    async def _create(self, handle: str, email: str, *, admin: bool) -> ports.AccountRow:
-        try:
-            handle = names.path(handle)
-        except names.BadName as error:
-            raise Refused("invalid_request", f"{error}.") from None
-        if "/" in handle:
-            raise Refused("invalid_request", f"A handle is a single name; {handle!r} is a path.")
-        if not _EMAIL.fullmatch(email):
-            raise Refused("invalid_request", f"{email[:80]!r} is no e-mail address.")
-        key = await self._store.do(ports.CreateAccount(handle, email, admin, time.time()))
-        if isinstance(key, ports.Outcome):
-            raise Refused("conflict", f"The handle {handle} or the address {email} is taken.", "Choose another one.")
+        Raises Refused (conflict, permission_denied, invalid_request).
+        """
+        require_administrator(subject)
+        name, address = _handle(handle), _email(email)
+        hashed = await self._hashed(password, name, address) if password else ""
+        now = time.time()
+        command = ports.CreateAccount(name, address, admin, now, email_confirmed_at=now, password=hashed)
+        account = await self._row(await self._make(command))
+        scopes = access.SCOPES if admin else access.DEFAULT_SCOPES
+        return account, await self.tokens.issue(account.key, "first token", scopes, (), None)
+
+    async def register(
+        self, handle: str, email: str, password: str, *, invited_email: str = "", origin: str = ""
+    ) -> Registered:
+        """An account that somebody makes for themselves, logged in.
+
+        `invited_email` is the address that an invitation's secret has proved: the account has it, confirmed. `origin`
+        is where the request comes from. Raises Refused: permission_denied if the hub does not take this registration,
+        invalid_request for what cannot be a handle, an address or a password, conflict for what is taken,
+        quota_exceeded for too many from one origin.
+        """
+        self._allow_registration(invited_email)
+        name, address = _handle(handle), _email(email)
+        if invited_email and address != _email(invited_email):
+            raise Refused(
+                "invalid_request", f"The invitation is for {people.masked(invited_email)}; register with that."
+            )
+        passwords.check(password, name, address)
+        wait_seconds = 0.0 if invited_email else self._registrations.attempt(origin, time.monotonic())
+        if wait_seconds:
+            raise passwords.too_many("accounts were made from your address", wait_seconds)
+        by_mail = self.letters is not None and not invited_email
+        hashed = await self._passwords.hash(password)
+        now = time.time()
+        confirmed_at = now if invited_email else None
+        claimed = "" if by_mail else address  # until it is proved: nobody learns whether the address has an account
+        command = ports.CreateAccount(name, claimed, False, now, email_confirmed_at=confirmed_at, password=hashed)
+        account = await self._row(await self._make(command))
+        if by_mail and self.letters is not None:
+            owner = await self._store.account(email=address)
+            if owner is None or owner.email_confirmed_at is None:
+                self.letters.confirm(account, address)
+            else:
+                self.letters.known_already(owner)
+            return Registered(account, None)
+        return Registered(account, await self.log_in(account, "registration"))
+
+    def _allow_registration(self, invited_email: str) -> None:
+        if self._registration == "closed":
+            raise Refused("permission_denied", "This hub takes no registrations.", "Ask an administrator of the hub.")
+        if self._registration == "invitation" and not invited_email:
+            hint = "Open the link of an invitation, or ask an administrator of the hub."
+            raise Refused("permission_denied", "This hub takes registrations by invitation only.", hint)
+
+    async def _hashed(self, password: str, handle: str, email: str) -> str:
+        passwords.check(password, handle, email)
+        return await self._passwords.hash(password)
+
+    async def _make(self, command: ports.CreateAccount) -> int:
+        key = await self._store.do(command)
+        if not isinstance(key, ports.Outcome):
+            return int(key)
+        if await self._store.account(handle=command.handle) is not None:
+            raise Refused("conflict", f"The handle {command.handle} is taken.", "Choose another one.")
+        raise Refused("conflict", f"There is an account with the address {command.email} already.", "Log in with it.")
+
+    async def _row(self, key: int) -> ports.AccountRow:
         account = await self._store.account(key=key)
-        assert account is not None
+        if account is None:
+            raise Refused("unauthenticated", "The account is gone.")
         return account
+
+    async def log_in(self, account: ports.AccountRow, label: str, *, admin: bool = False) -> NewToken:
+        """A token of kind login for somebody who has proved to be this account."""
+        scopes = access.SCOPES if admin and account.admin else access.DEFAULT_SCOPES
+        return await self.tokens.issue(account.key, label, scopes, (), None, kind="login")
+
+    async def confirm(self, account: ports.AccountRow, email: str) -> ports.AccountRow:
+        """The address was proved to be the account's. Raises Refused (conflict) if it is another's by now."""
+        address = _email(email)
+        outcome = await self._store.do(ports.ConfirmEmail(account.key, address, time.time()))
+        if outcome is not ports.Outcome.OK:
+            raise Refused("conflict", f"The address {address} belongs to another account.", "Log in with that one.")
+        return await self._row(account.key)
+
+    async def vouch(self, subject: access.Subject, handle: str, email: str = "") -> ports.AccountRow:
+        """An administrator confirms an account's address, or gives it that one. Raises Refused."""
+        require_administrator(subject)
+        account = await self._of_handle(handle)
+        address = email or account.email
+        if not address:
+            raise Refused("invalid_request", f"The account {account.handle} has no address yet.", "Say which it is.")
+        return await self.confirm(account, address)
 
     async def everyone(self, subject: access.Subject) -> Sequence[ports.AccountRow]:
         """All accounts, for administrators."""
@@ -169,79 +287,23 @@ class Accounts:
 
     async def me(self, subject: access.Subject) -> ports.AccountRow:
         """The subject's own account."""
-        account = await self._store.account(key=subject.key)
-        if account is None:
-            raise Refused("unauthenticated", "The account is gone.")
-        return account
+        return await self._row(subject.key)
 
     async def set_disabled(self, subject: access.Subject, handle: str, disabled: bool) -> ports.AccountRow:
         """Lock an account out, or let it in again; for administrators. Open connections are cut."""
         require_administrator(subject)
-        account = await self._store.account(handle=handle)
-        if account is None:
-            raise Refused("not_found", f"There is no account {handle[:80]}.")
+        account = await self._of_handle(handle)
         if account.key == subject.key and disabled:
             raise Refused("invalid_request", "You cannot disable your own account.", "Ask another administrator.")
         await self._store.do(ports.SetDisabled(account.key, disabled, time.time()))
         self.changed(account.key)
-        return await self._store.account(key=account.key) or account
+        return await self._row(account.key)
 
-    # -- tokens --------------------------------------------------------------------------------------------------------
-
-    async def create_token(
-        self,
-        subject: access.Subject,
-        *,
-        label: str = "",
-        scopes: Sequence[str] = (),
-        only: Sequence[str] = (),
-        expires_at: float | None = None,
-    ) -> NewToken:
-        """A token for the subject's own account, never wider or longer-lived than the one that asks for it.
-
-        Without `scopes` it gets the everyday ones that the asking token has. Raises Refused.
-        """
-        _require_manage(subject)
-        everyday = subject.scopes & set(access.DEFAULT_SCOPES)
-        wanted = tuple(scope for scope in access.SCOPES if scope in (scopes or everyday))
-        unknown = sorted(set(scopes) - set(access.SCOPES))
-        if unknown:
-            raise Refused(
-                "invalid_request", f"There is no scope {unknown[0][:40]!r}.", f"There are: {', '.join(access.SCOPES)}."
-            )
-        exceeding = access.exceeding_scopes(subject, wanted)
-        if exceeding:
-            raise Refused("permission_denied", f"Your own token lacks the scope {exceeding[0]}.")
-        if "admin" in wanted and not subject.admin:
-            raise Refused("permission_denied", "Only administrators have tokens with the scope admin.")
-        limits = tuple(_limit(subject, path) for path in only) or subject.only
-        if expires_at is not None and expires_at <= time.time():
-            raise Refused("invalid_request", "The token would have expired before it was made.")
-        if subject.expires_at is not None:
-            expires_at = min(subject.expires_at, expires_at or subject.expires_at)
-        return await self._issue(subject.key, label[:_LABEL_LENGTH_LIMIT], wanted, limits, expires_at)
-
-    async def _issue(
-        self, account: int, label: str, scopes: tuple[str, ...], only: tuple[str, ...], expires_at: float | None
-    ) -> NewToken:
-        text = tokens.make(os.urandom(32))
-        command = ports.CreateToken(account, tokens.digest(text), label, scopes, only, time.time(), expires_at)
-        key = await self._store.do(command)
-        return NewToken(key, text, scopes, only, expires_at)
-
-    async def list_tokens(self, subject: access.Subject) -> list[ports.TokenRow]:
-        """The account's tokens, without their text; revoked ones too."""
-        _require_manage(subject)
-        return await self._store.tokens(subject.key)
-
-    async def revoke_token(self, subject: access.Subject, key: int) -> None:
-        """End a token of the subject's account at once; every token may end itself. Raises Refused (not_found)."""
-        if key != subject.token:
-            _require_manage(subject)
-        outcome = await self._store.do(ports.RevokeToken(subject.key, key, time.time()))
-        if outcome is not ports.Outcome.OK:
-            raise Refused("not_found", f"You have no token {key}.", "See farcall token list.")
-        self.changed(subject.key)
+    async def _of_handle(self, handle: str) -> ports.AccountRow:
+        account = await self._store.account(handle=handle)
+        if account is None or account.kind != "person":
+            raise Refused("not_found", f"There is no account {handle[:80]}.")
+        return account
 
 
 def require_administrator(subject: access.Subject) -> None:
@@ -254,17 +316,20 @@ def require_administrator(subject: access.Subject) -> None:
         )
 
 
-def _limit(subject: access.Subject, only: str) -> str:
-    """One path that a token shall be limited to."""
+def _handle(text: str) -> str:
     try:
-        path = names.path(only)
-    except names.BadName as error:
-        raise Refused("invalid_request", f"{error}.") from None
-    if not access.within(subject, path):
-        raise Refused("permission_denied", f"Your own token is limited to {', '.join(subject.only)}.")
-    return path
+        return people.handle(text)
+    except people.BadName as error:
+        raise _wrong(error) from None
 
 
-def _require_manage(subject: access.Subject) -> None:
-    if not access.has_scope(subject, "manage"):
-        raise Refused("permission_denied", "This token lacks the scope manage, which it takes to manage tokens.")
+def _email(text: str) -> str:
+    try:
+        return people.email(text)
+    except people.BadName as error:
+        raise _wrong(error) from None
+
+
+def _wrong(error: people.BadName) -> Refused:
+    sentence = str(error)
+    return Refused("invalid_request", f"{sentence[:1].upper()}{sentence[1:]}.")

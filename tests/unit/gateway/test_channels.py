@@ -217,12 +217,12 @@ async def test_an_acknowledgement_travels_along_or_alone_after_a_moment(hub: Ope
 async def test_a_revoked_token_ends_its_lines_and_no_other(hub: Open, worker: Peer) -> None:
     accounts = hub.hub.services.accounts
     subject = await accounts.authenticate(hub.token)
-    extra = await accounts.create_token(subject, label="extra")
+    extra = await accounts.tokens.create(subject, label="extra")
     async with hub.peer(token=extra.token) as client, hub.peer(token=extra.token) as shy:
         await client.greet()
         while len(hub.hub.services.channels.open) < 2:
             await asyncio.sleep(0.001)
-        await accounts.revoke_token(subject, extra.key)
+        await accounts.tokens.revoke(subject, extra.key)
         assert await client.farewell() == ("unauthenticated", 4401)
         with contextlib.suppress(ConnectionClosed):  # it may have been let in before, or not at all
             await shy.socket.send(shy.session.hello())
@@ -234,7 +234,7 @@ async def test_a_revoked_token_ends_its_lines_and_no_other(hub: Open, worker: Pe
 async def test_an_expired_token_ends_its_line(hub: Open) -> None:
     accounts = hub.hub.services.accounts
     subject = await accounts.authenticate(hub.token)
-    brief = await accounts.create_token(subject, expires_at=time.time() + 0.3)
+    brief = await accounts.tokens.create(subject, expires_at=time.time() + 0.3)
     async with hub.peer(token=brief.token) as client:
         await client.greet()
         assert await client.farewell() == ("unauthenticated", 4401)

@@ -57,14 +57,14 @@ async def test_a_revoked_token_ends_at_once_and_listeners_hear_of_it(house: Hous
     changed: list[int] = []
     house.accounts.on_access_changed(changed.append)
     alice = await house.subject("alice")
-    await house.accounts.revoke_token(alice, alice.token)
+    await house.accounts.tokens.revoke(alice, alice.token)
     assert changed == [alice.key]
     assert await code_of(house.subject("alice")) == "unauthenticated"
 
 
 async def test_nobody_revokes_the_token_of_another_account(house: House) -> None:
     alice, bob = await house.subject("alice"), await house.subject("bob")
-    assert await code_of(house.accounts.revoke_token(bob, alice.token)) == "not_found"
+    assert await code_of(house.accounts.tokens.revoke(bob, alice.token)) == "not_found"
     assert await house.subject("alice") == alice
 
 
@@ -84,7 +84,7 @@ async def test_an_expired_token_ends_by_itself_on_open_connections_too(house: Ho
     changed: list[int] = []
     house.accounts.on_access_changed(changed.append)
     alice = await house.subject("alice")
-    token = await house.accounts.create_token(alice, expires_at=time.time() + 0.1)
+    token = await house.accounts.tokens.create(alice, expires_at=time.time() + 0.1)
     await house.accounts.authenticate(token.token)
     assert changed == []
     await asyncio.sleep(0.4)
@@ -94,33 +94,33 @@ async def test_an_expired_token_ends_by_itself_on_open_connections_too(house: Ho
 
 async def test_a_token_is_never_wider_than_the_one_that_asks_for_it(house: House) -> None:
     alice = await house.subject("alice")
-    limited = await house.accounts.create_token(
+    limited = await house.accounts.tokens.create(
         alice, scopes=["invoke", "manage"], only=["alice/physics"], expires_at=time.time() + 60
     )
     asking = await house.accounts.authenticate(limited.token)
-    assert await code_of(house.accounts.create_token(asking, scopes=["serve"])) == "permission_denied"
-    assert await code_of(house.accounts.create_token(asking, only=["alice"])) == "permission_denied"
-    made = await house.accounts.create_token(asking, expires_at=time.time() + 3600)
+    assert await code_of(house.accounts.tokens.create(asking, scopes=["serve"])) == "permission_denied"
+    assert await code_of(house.accounts.tokens.create(asking, only=["alice"])) == "permission_denied"
+    made = await house.accounts.tokens.create(asking, expires_at=time.time() + 3600)
     assert made.scopes == ("invoke", "manage")
     assert made.only == ("alice/physics",)
     assert made.expires_at == limited.expires_at
-    assert (await house.accounts.create_token(asking, only=["alice/physics/f"])).only == ("alice/physics/f",)
+    assert (await house.accounts.tokens.create(asking, only=["alice/physics/f"])).only == ("alice/physics/f",)
 
 
 async def test_a_token_without_manage_makes_and_lists_no_tokens_but_may_end_itself(house: House) -> None:
     alice = await house.subject("alice")
-    made = await house.accounts.create_token(alice, scopes=["invoke"])
+    made = await house.accounts.tokens.create(alice, scopes=["invoke"])
     calling = await house.accounts.authenticate(made.token)
-    assert await code_of(house.accounts.create_token(calling)) == "permission_denied"
-    assert await code_of(house.accounts.list_tokens(calling)) == "permission_denied"
-    assert await code_of(house.accounts.revoke_token(calling, alice.token)) == "permission_denied"
-    await house.accounts.revoke_token(calling, calling.token)
+    assert await code_of(house.accounts.tokens.create(calling)) == "permission_denied"
+    assert await code_of(house.accounts.tokens.all(calling)) == "permission_denied"
+    assert await code_of(house.accounts.tokens.revoke(calling, alice.token)) == "permission_denied"
+    await house.accounts.tokens.revoke(calling, calling.token)
     assert await code_of(house.accounts.authenticate(made.token)) == "unauthenticated"
 
 
 async def test_wishes_for_tokens_that_make_no_sense_are_refused(house: House) -> None:
     alice = await house.subject("alice")
-    create = house.accounts.create_token
+    create = house.accounts.tokens.create
     assert await code_of(create(alice, scopes=["everything"])) == "invalid_request"
     assert await code_of(create(alice, scopes=["admin"])) == "permission_denied"
     assert await code_of(create(alice, only=["not a path"])) == "invalid_request"

@@ -64,7 +64,7 @@ async def test_uploads_are_bounded_and_need_a_scope(house: House, room: BlobRoom
     alice = await house.subject("alice")
     with pytest.raises(Refused, match="at most 100 bytes"):
         await room.upload(alice, of(b"x" * 101))
-    made = await house.accounts.create_token(alice, scopes=["manage"])
+    made = await house.accounts.tokens.create(alice, scopes=["manage"])
     with pytest.raises(Refused, match="may not upload"):
         await room.upload(await house.accounts.authenticate(made.token), of(b"x"))
 

@@ -108,7 +108,7 @@ async def test_each_of_many_is_published_or_refused_by_itself(house: House) -> N
 
 
 async def test_a_token_without_the_scope_serves_nothing(house: House) -> None:
-    made = await house.accounts.create_token(await house.subject("alice"), scopes=["invoke"])
+    made = await house.accounts.tokens.create(await house.subject("alice"), scopes=["invoke"])
     house.tokens["caller"] = made.token
     answer = await house.publish("caller", "fall")
     assert answer.failure is not None

@@ -67,7 +67,7 @@ async def test_the_record_shows_to_caller_owner_and_administrator(house: House, 
     identifier = await accepted(house)
     for handle in ("alice", "bob", "admin"):
         assert (await records.get(await house.subject(handle), identifier)).function == "alice/physics/fall"
-    made = await house.accounts.create_token(await house.subject("admin"), scopes=["manage"])
+    made = await house.accounts.tokens.create(await house.subject("admin"), scopes=["manage"])
     assert await code_of(records.get(await house.accounts.authenticate(made.token), identifier)) == "not_found"
 
 
@@ -206,7 +206,7 @@ async def test_following_ends_when_the_permission_does(house: House, records: Re
     following = logs.follow(records, lambda: house.subject("bob"), identifier)
     assert await anext(following) == []
     bob = await house.subject("bob")
-    await house.accounts.revoke_token(bob, bob.token)
+    await house.accounts.tokens.revoke(bob, bob.token)
     logs.store([line(identifier, 0, "secret")])
     assert await code_of(anext(following)) == "unauthenticated"
     assert logs._followers == {}
