@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "list": ("catalog", "list_functions", "Functions that you may see."),
     "search": ("catalog", "search", "Find functions by words."),
     "show": ("catalog", "show", "Signature, documentation, owner, availability."),
+    "stubs": ("stubs", "stubs", "Type stubs of the catalog, for editors and type checkers."),
     "call": ("calling", "call", "Call a function."),
     "status": ("invocations", "status", "The state of an invocation."),
     "result": ("invocations", "result", "The result of an invocation."),

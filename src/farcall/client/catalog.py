@@ -31,7 +31,7 @@ def find(client: Client, path: str) -> RemoteFunction | None:
     try:
         return client.get(path)
     except NotFound as error:
-        if _within(client, path, limit=1):
+        if names_within(client, path):
             return None
         hint = error.hint or "dir() of the namespace, or farcall list, shows what there is."
         raise from_failure(Failure("not_found", error.failure.message, hint), path) from None
@@ -41,15 +41,15 @@ def names_below(client: Client, path: str) -> list[str]:
     """The functions and namespaces right below a namespace, sorted; nothing if the hub cannot be asked."""
     prefix = f"{path}/" if path else ""
     try:
-        known = _within(client, path)
+        known = names_within(client, path)
     except FarcallError:
         return []
     return sorted({name.removeprefix(prefix).partition("/")[0] for name in known if name.startswith(prefix)})
 
 
-def _within(client: Client, namespace: str, limit: int = 500) -> list[str]:
-    page = client.rest.get("/v1/functions", namespace=namespace or None, limit=limit)
-    return [item["name"] for item in page["items"]]
+def names_within(client: Client, namespace: str) -> list[str]:
+    """The full names of the functions in a namespace and below it."""
+    return [name for name in client._listing.below(namespace) if name != namespace]
 
 
 class Namespace:

@@ -47,8 +47,10 @@ class Channel:
         *,
         ca_file: str | None = None,
         patience_seconds: float = PATIENCE_SECONDS,
+        on_names_changed: Callable[[list[str]], None] = lambda _names: None,
     ) -> None:
         self.rest = rest
+        self._on_names_changed = on_names_changed
         self.guard = threading.Lock()  # of the invocations' making and ending
         self.error: FarcallError | None = None  # why it ended
         self._pid = os.getpid()
@@ -277,6 +279,7 @@ class Channel:
     def disconnected(self, error: LinkError | None) -> None:
         """What was resolved may change unseen."""
         self._resolved.clear()
+        self._on_names_changed([])
 
     def failed(self, error: Unreachable, again_seconds: float) -> None:
         """The link tries again by itself; whoever waits and watches is told once."""
@@ -308,3 +311,4 @@ class Channel:
             for name, known in list(self._resolved.items()):
                 if known.name == changed or name.partition("@")[0] == changed or not changed:
                     del self._resolved[name]
+        self._on_names_changed(frame.names)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from farcall.client import config
@@ -15,6 +15,7 @@ from farcall.client.errors import from_failure
 from farcall.client.function import RemoteFunction
 from farcall.client.identifiers import Identifiers
 from farcall.client.invocation import Invocation, Route
+from farcall.client.listing import Listing
 from farcall.client.rest import Rest
 from farcall.domain import names
 from farcall.domain.errors import Failure
@@ -46,6 +47,8 @@ class Client:
         self._channel: Channel | None = None
         self._inherited: list[Channel] = []  # the parent's: not used, and not taken apart, since it shares its sockets
         self._functions: dict[tuple[str, bytes], RemoteFunction] = {}
+        self._listeners: list[Callable[[list[str]], None]] = []
+        self._listing = Listing(self)
 
     @property
     def url(self) -> str:
@@ -136,6 +139,19 @@ class Client:
         self._channel_now().welcome()
         return self
 
+    def on_names_changed(self, listener: Callable[[list[str]], None]) -> None:
+        """Call `listener` with the functions that have other versions or other workers; with [] if that is unknown.
+
+        In the connection's thread, while there is a connection: one is opened now. It must not wait for the hub.
+        """
+        self._listeners.append(listener)
+        self._channel_now().welcome()
+
+    def _names_changed(self, names: list[str]) -> None:
+        self._listing.forget()
+        for listener in self._listeners:
+            listener(names)
+
     def close(self) -> None:
         """Let what was submitted get through, and disconnect. What is under way goes on at the hub."""
         channel = self._channel
@@ -173,5 +189,6 @@ class Client:
                     SOFTWARE,
                     self._channel_now,
                     ca_file=self._ca_file,
+                    on_names_changed=self._names_changed,
                 )
             return self._channel
