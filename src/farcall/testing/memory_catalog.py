@@ -95,18 +95,18 @@ class MemoryCatalog:
                 self.accounts[key] = replace(row, email="")
 
     def set_disabled(self, command: SetDisabled) -> Outcome:
-        if not self._bump(command.account):
+        if not self.bump(command.account):
             return Outcome.MISSING
         self.accounts[command.account] = replace(self.accounts[command.account], disabled=command.disabled)
         return Outcome.OK
 
     def set_limits(self, command: SetLimits) -> Outcome:
-        if not self._bump(command.account):
+        if not self.bump(command.account):
             return Outcome.MISSING
         self.accounts[command.account] = replace(self.accounts[command.account], limits=command.limits)
         return Outcome.OK
 
-    def _bump(self, account: int) -> bool:
+    def bump(self, account: int) -> bool:
         row = self.accounts.get(account)
         if row is None:
             return False
@@ -180,7 +180,7 @@ class MemoryCatalog:
     def _bump_concerned(self, grantee: int) -> bool:
         concerned = self.affected_by(grantee)
         for account in concerned:
-            self._bump(account)
+            self.bump(account)
         return bool(concerned)
 
     def affected_by(self, grantee: int) -> list[int]:

@@ -27,6 +27,14 @@ from farcall.hub.ports.files import (
     LogFiles,
     LogLine,
 )
+from farcall.hub.ports.invitations import (
+    AcceptInvitation,
+    CloseInvitation,
+    ExpireGrants,
+    InvitationRow,
+    NoteMail,
+    PutInvitation,
+)
 from farcall.hub.ports.invocations import (
     Accept,
     AddNotes,
@@ -41,14 +49,6 @@ from farcall.hub.ports.invocations import (
     Queued,
     Requeue,
     RequeueItem,
-)
-from farcall.hub.ports.invitations import (
-    AcceptInvitation,
-    CloseInvitation,
-    ExpireGrants,
-    InvitationRow,
-    NoteMail,
-    PutInvitation,
 )
 from farcall.hub.ports.links import (
     Bus,
@@ -88,13 +88,8 @@ from farcall.hub.ports.usage import (
 )
 
 __all__ = [
-    "AcceptInvitation",
-    "CloseInvitation",
-    "ExpireGrants",
-    "InvitationRow",
-    "NoteMail",
-    "PutInvitation",
     "Accept",
+    "AcceptInvitation",
     "AccountRow",
     "AddConfirmation",
     "AddNotes",
@@ -104,6 +99,7 @@ __all__ = [
     "Bus",
     "CallerLink",
     "Claim",
+    "CloseInvitation",
     "CollectBlobs",
     "Command",
     "Complete",
@@ -114,10 +110,12 @@ __all__ = [
     "DeleteGrant",
     "EndPresence",
     "Erase",
+    "ExpireGrants",
     "Expunge",
     "FlagCancel",
     "FreeHandles",
     "GrantRow",
+    "InvitationRow",
     "InvocationFilter",
     "InvocationRow",
     "Lane",
@@ -127,12 +125,14 @@ __all__ = [
     "LogLine",
     "MembershipRow",
     "Note",
+    "NoteMail",
     "Outcome",
     "Page",
     "PinBlob",
     "PresenceRow",
     "PublishVersions",
     "PutGrant",
+    "PutInvitation",
     "PutPresence",
     "Queued",
     "Requeue",

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from farcall.domain.model import FunctionOptions
-from farcall.hub.ports.invocations import Accept, AddNotes, Claim, Complete, FlagCancel, Lease, Requeue
 from farcall.hub.ports.invitations import (
     AcceptInvitation,
     CloseInvitation,
@@ -15,6 +14,7 @@ from farcall.hub.ports.invitations import (
     NoteMail,
     PutInvitation,
 )
+from farcall.hub.ports.invocations import Accept, AddNotes, Claim, Complete, FlagCancel, Lease, Requeue
 from farcall.hub.ports.people import (
     AddConfirmation,
     ConfirmEmail,

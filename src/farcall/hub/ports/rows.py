@@ -78,6 +78,11 @@ class VersionRow:
     options: FunctionOptions
     created_at: float
     newest: bool
+    deprecated: str = ""  # what callers are told
+    deprecated_at: float | None = None
+    seen_at: float | None = None  # when a worker that served it was last there; not kept up while it is
+    typical_seconds: float | None = None  # of running
+    deleted: bool = False
 
 
 @dataclass(slots=True, frozen=True)

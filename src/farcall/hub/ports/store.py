@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from farcall.domain.model import Settlement
+from farcall.hub.ports.catalog import AliasMove, FunctionRow, NamespaceRow
 from farcall.hub.ports.commands import Command
-from farcall.hub.ports.invocations import Lane, Note, Queued
 from farcall.hub.ports.invitations import InvitationRow
+from farcall.hub.ports.invocations import Lane, Note, Queued
 from farcall.hub.ports.people import ConfirmationRow
 from farcall.hub.ports.rows import (
     AccountRow,
@@ -125,14 +126,36 @@ class Store(Protocol):
     async def version(
         self, *, key: int | None = None, name: str | None = None, number: int | None = None
     ) -> VersionRow | None:
-        """By key, or by name and number (None: the newest)."""
+        """By key (deleted ones too), or by name and number (None: the newest)."""
 
-    async def versions(self, name: str) -> list[VersionRow]: ...
+    async def function(self, *, path: str | None = None, key: int | None = None) -> FunctionRow | None:
+        """By key, or by its own name or that of a link to it. None also for deleted ones."""
 
     async def functions(
         self, roots: Sequence[str], text: str = "", below: str = "", limit: int = 50, cursor: str | None = None
     ) -> Page:
-        """Newest versions of functions at or below any of `roots` ("" is everything), as Page of VersionRow."""
+        """What lies at or below any of `roots` ("" is everything) and `below`, as Page of Hit.
+
+        Without `text` every place, by name. With it the functions that `domain.search` finds by it, best first, under
+        their own names, also those that are within only through a link that passes rights on. `cursor` is that of the
+        page before, with the same text.
+        """
+
+    async def functions_in(self, path: str) -> list[FunctionRow]:
+        """Functions at or below a path, by name."""
+
+    async def namespaces(
+        self, roots: Sequence[str], below: str = "", limit: int = 50, cursor: str | None = None
+    ) -> Page:
+        """Namespaces at or below any of `roots` and `below`, by path, as Page of NamespaceRow."""
+
+    async def namespace(self, path: str) -> NamespaceRow | None: ...
+
+    async def alias_moves(self, function: int) -> list[AliasMove]:
+        """Newest first."""
+
+    async def unfinished_of(self, version: int) -> int:
+        """How many invocations of a version have not ended."""
 
     async def presences(self, version: int | None = None, include_gone: bool = False) -> list[PresenceRow]: ...
 

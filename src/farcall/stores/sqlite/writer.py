@@ -18,16 +18,13 @@ from typing import Any
 import apsw
 
 from farcall.hub.ports import (
-    AcceptInvitation,
-    CloseInvitation,
-    ExpireGrants,
-    NoteMail,
-    PutInvitation,
     Accept,
+    AcceptInvitation,
     AddConfirmation,
     AddNotes,
     BeginEpoch,
     Claim,
+    CloseInvitation,
     CollectBlobs,
     Command,
     Complete,
@@ -37,13 +34,16 @@ from farcall.hub.ports import (
     DeleteGrant,
     EndPresence,
     Erase,
+    ExpireGrants,
     Expunge,
     FlagCancel,
     FreeHandles,
     Lease,
+    NoteMail,
     PinBlob,
     PublishVersions,
     PutGrant,
+    PutInvitation,
     PutPresence,
     Requeue,
     RevokeToken,
@@ -82,7 +82,16 @@ _DISK_ERRORS = (
 )
 # After these rows of `invocations` may be read, or what they are charged may change: gathered rows are written first.
 _READS_ROWS = (Lease, Requeue, FlagCancel, Claim, PinBlob, CollectBlobs, Expunge, Erase)
-_CHANGES_ACCESS = (CreateAccount, SetDisabled, SetLimits, PutGrant, DeleteGrant, AcceptInvitation, ExpireGrants, PublishVersions)
+_CHANGES_ACCESS = (
+    CreateAccount,
+    SetDisabled,
+    SetLimits,
+    PutGrant,
+    DeleteGrant,
+    AcceptInvitation,
+    ExpireGrants,
+    PublishVersions,
+)
 
 
 @dataclass(frozen=True, slots=True)

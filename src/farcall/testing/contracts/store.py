@@ -5,6 +5,7 @@ from __future__ import annotations
 from farcall.testing.contracts.store_acceptance import AcceptanceContract
 from farcall.testing.contracts.store_attempts import AttemptsContract
 from farcall.testing.contracts.store_catalog import CatalogContract
+from farcall.testing.contracts.store_invitations import InvitationsContract
 from farcall.testing.contracts.store_people import PeopleContract
 from farcall.testing.contracts.store_presence import PresenceContract
 from farcall.testing.contracts.store_records import RecordsContract
@@ -17,6 +18,7 @@ class StoreContract(
     RecordsContract,
     CatalogContract,
     PeopleContract,
+    InvitationsContract,
     PresenceContract,
     UsageContract,
 ):

@@ -70,3 +70,9 @@ CREATE TABLE invitations (
 
 CREATE INDEX invitations_by_email ON invitations (email) WHERE state = 'open';
 CREATE INDEX invitations_by_inviter ON invitations (invited_by);
+
+CREATE INDEX invitations_by_path ON invitations (path);
+
+CREATE INDEX grants_by_giver ON grants (granted_by);
+
+CREATE INDEX grants_by_end ON grants (expires_at) WHERE expires_at IS NOT NULL;

@@ -1,0 +1,82 @@
+"""Commands about invitations and about grants that end by themselves; and the rows that are read of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class PutInvitation:
+    """Keep an invitation; `digest` is that of the secret in its link. What else is open for the same address and the
+    same thing is revoked: only the last link opens. Outcome: key (int) · MISSING (no such inviter or group) · CONFLICT
+    (the digest is taken).
+    """
+
+    digest: bytes
+    email: str
+    path: str  # empty with a group
+    level: str  # of the grant, or the role in the group
+    by: int
+    at: float
+    expires_at: float | None
+    grant_expires_at: float | None = None
+    limits: str = "{}"  # JSON
+    group: int | None = None
+
+
+@dataclass(slots=True)
+class AcceptInvitation:
+    """What it offers becomes the account's, in this transaction: a grant as by `PutGrant`, or membership in the group.
+
+    OK · MISSING (no such invitation, or account) · STALE (it is not open any more, or has expired by `at`).
+    """
+
+    key: int
+    account: int
+    at: float
+
+
+@dataclass(slots=True)
+class CloseInvitation:
+    """It is declined or revoked (`state`). OK · MISSING · STALE (it is not open any more)."""
+
+    key: int
+    state: str
+    at: float
+
+
+@dataclass(slots=True)
+class NoteMail:
+    """What became of the e-mail of an invitation, in words. OK · MISSING."""
+
+    key: int
+    mail: str
+
+
+@dataclass(slots=True)
+class ExpireGrants:
+    """Bump the epochs of all whom those grants concern that ended after `since`, up to `until`. Outcome: their keys
+    (list of int). The rows stay.
+    """
+
+    since: float
+    until: float
+
+
+@dataclass(slots=True, frozen=True)
+class InvitationRow:
+    key: int
+    email: str
+    path: str
+    level: str
+    group: int | None
+    limits: str  # JSON
+    by: int
+    by_handle: str
+    created_at: float
+    expires_at: float | None
+    grant_expires_at: float | None
+    state: str  # open, accepted, declined, revoked
+    settled_at: float | None
+    accepted_by: int | None
+    mail: str
