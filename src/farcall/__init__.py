@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from farcall import catalog as catalog
-    from farcall.authoring import Doc, Range, Retry, Unit, current, function, log, progress
+    from farcall.authoring import Doc, Range, Retry, Unit, current, function, log, progress, result, variable
     from farcall.client.client import Client
     from farcall.client.defaults import connect, get, invocation, login, share
     from farcall.client.errors import (
@@ -71,7 +71,9 @@ __all__ = [
     "log",
     "login",
     "progress",
+    "result",
     "share",
+    "variable",
 ]
 
 __version__ = "0.1.0"
@@ -84,7 +86,7 @@ _WHERE = {
     "Record": "farcall.payload.values",
     "RemoteFunction": "farcall.client.function",
     **dict.fromkeys(
-        ("Doc", "Range", "Retry", "Unit", "current", "function", "log", "progress"),
+        ("Doc", "Range", "Retry", "Unit", "current", "function", "log", "progress", "result", "variable"),
         "farcall.authoring",
     ),
     **dict.fromkeys(("connect", "get", "invocation", "login", "share"), "farcall.client.defaults"),

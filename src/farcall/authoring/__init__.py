@@ -1,14 +1,16 @@
-"""What a function's author imports: `function`, `Unit`, `Range`, `Doc`, `Retry`, `progress`, `log`, `current`.
+"""What a function's author imports: `function`, `Unit`, `Range`, `Doc`, `Retry`, `progress`, `log`, `current`;
+and `variable`, `result` for plain scripts.
 
 Bottom layer, standard library only. Everything does something sensible with no hub and no network. Belongs here: what
-an author writes (`declaration`, `markers`, `names`), what a running function can ask (`context`), and what can be
-read off a function without running it (`signature`, `schemas`, `spelling`, `calling`). Not here: calling, serving,
-encoding.
+an author writes (`declaration`, `markers`, `names`, `scripts`), what a running function can ask (`context`), and what
+can be read off a function without running it (`signature`, `schemas`, `spelling`, `calling`). Not here: calling,
+serving, encoding.
 """
 
 from farcall.authoring.context import current, log, progress
 from farcall.authoring.declaration import Declaration, DeclarationError, Retry, function
 from farcall.authoring.markers import Doc, Range, Unit
+from farcall.authoring.scripts import result, variable
 
 __all__ = [
     "Declaration",
@@ -21,4 +23,6 @@ __all__ = [
     "function",
     "log",
     "progress",
+    "result",
+    "variable",
 ]

@@ -1,4 +1,6 @@
-"""Files and modules to functions that can be served: import them, find what is marked, describe it."""
+"""Files and modules to functions that can be served: import them, find what is marked, describe it. A script is read
+instead of imported, and is one function.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, TypedDict
@@ -17,9 +19,13 @@ from blake3 import blake3
 
 from farcall.authoring.calling import Bound, Call, hints, prepare
 from farcall.authoring.declaration import Declaration
+from farcall.authoring.names import BadName, function_name
 from farcall.authoring.signature import SignatureError, describe
 from farcall.guest.failures import message_of, traceback_of
 from farcall.guest.messages import Described, Options
+from farcall.guest.script_marks import ScriptError
+from farcall.guest.script_reading import Script, read_script
+from farcall.guest.scripts import RunningScript
 
 SCALARS: Final = frozenset({int, float, str, bool, bytes})
 _DIGEST_BYTES: Final = 16
@@ -44,6 +50,7 @@ class Served:
     arguments: Any  # a TypedDict of the parameters' hints
     scalars: dict[str, type]  # those parameters whose hint is one of `SCALARS`
     streams: bool
+    leave: Callable[[], None] | None = None  # clears away what a call needed until its result was encoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,51 +59,107 @@ class Loaded:
     files: list[str]
 
 
-def load(targets: Iterable[str], secret: bytes) -> Loaded:
-    """Import every target and collect its functions; raises LoadError."""
+def load(targets: Iterable[str], secret: bytes, rooms: Path) -> Loaded:
+    """Import every target and collect its functions; scripts work below the directory `rooms`. Raises LoadError."""
     functions: list[Served] = []
     origins: dict[str, tuple[Callable[..., Any], str]] = {}
     targets = list(targets)
     for target in targets:
         path = Path(target)
         is_file = target.endswith(".py") or path.is_file()
-        module = _import_file(path) if is_file else _import_module(target)
         shown = path.name if is_file else target
-        found = _marked(module, shown)
-        if not found:
-            raise LoadError(
-                f"{shown} has no functions to serve: put @farcall.function above the ones that others may call."
-            )
-        source = _source(module)
-        for fn, declaration in found:
-            served = _describe(fn, declaration, source, secret, shown)
+        for served in _served_of_file(path, secret, rooms) if is_file else _served_of_module(target, secret):
             name = served.described.name
             if name in origins:
-                if origins[name][0] is fn:
+                if origins[name][0] is served.fn:
                     continue
                 raise LoadError(
                     f"{shown} and {origins[name][1]} both serve a function named {name}: "
                     "rename one of them, or give it another namespace."
                 )
-            origins[name] = (fn, shown)
+            origins[name] = (served.fn, shown)
             functions.append(served)
     return Loaded(functions, _watched_files(targets))
 
 
-def _import_file(path: Path) -> ModuleType:
+def _served_of_file(path: Path, secret: bytes, rooms: Path) -> list[Served]:
     if not path.is_file():
         raise LoadError(f"{path} is not there: serve takes a Python file or the name of a module.")
     full = path.resolve()
     directory = str(full.parent)
     if directory not in sys.path:
         sys.path.insert(0, directory)
+    if path.suffix == ".py":
+        script = _script_in(full, path.name)
+        if script is not None:
+            return [_served_script(script, full, secret, rooms / full.stem)]
+    return _served_of(_import_file(full), path.name, secret)
+
+
+def _served_of_module(name: str, secret: bytes) -> list[Served]:
+    return _served_of(_import_module(name), name, secret)
+
+
+def _served_of(module: ModuleType, shown: str, secret: bytes) -> list[Served]:
+    found = _marked(module, shown)
+    if not found:
+        raise LoadError(
+            f"{shown} has no functions to serve: put @farcall.function above the ones that others may call, "
+            "or mark the values of a script with farcall.variable() and farcall.result()."
+        )
+    source = _source(module)
+    return [_describe(fn, declaration, source, secret, shown) for fn, declaration in found]
+
+
+# -- scripts -----------------------------------------------------------------------------------------------------------
+
+
+def _script_in(full: Path, shown: str) -> Script | None:
+    """The script that a file is; None if it is none. Nothing of it is run."""
+    try:
+        tree = ast.parse(full.read_bytes(), filename=str(full))
+        script = read_script(tree)
+    except ScriptError as error:
+        raise LoadError(f"{shown}, {error}") from None
+    except (SyntaxError, ValueError, RecursionError) as error:
+        raise LoadError(_import_failed(shown, str(full), error), traceback_of(error)) from None
+    if script is not None:
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and any(map(_marks, node.decorator_list)):
+                line = script.results[0].line
+                raise LoadError(
+                    f"{shown} is both a script (line {line}) and a file of functions (line {node.lineno}): "
+                    f"put the function {node.name} into a file of its own."
+                )
+    return script
+
+
+def _served_script(script: Script, full: Path, secret: bytes, rooms: Path) -> Served:
+    shown = full.name
+    try:
+        name = function_name(full.stem)
+    except BadName as error:
+        raise LoadError(f"{shown} is served under the name of the file, and {error}: rename the file.") from None
+    running = RunningScript(name, script, full, rooms)
+    try:
+        running.warm_up()
+    except BaseException as error:  # noqa: BLE001  # as where a file is imported
+        raise LoadError(_import_failed(shown, str(full), error), traceback_of(error)) from None
+    served = _describe(running.function(), Declaration(name), full.read_bytes(), secret, shown)
+    return replace(served, leave=running.leave)
+
+
+# -- functions ---------------------------------------------------------------------------------------------------------
+
+
+def _import_file(full: Path) -> ModuleType:
     name = full.stem
     known = sys.modules.get(name)
     if known is not None and getattr(known, "__file__", None) != str(full):
         name = f"served_{name}"  # a file may well be called like a module that is in use here
     spec = importlib.util.spec_from_file_location(name, full)
     if spec is None or spec.loader is None:
-        raise LoadError(f"{path.name} is no Python file: its name has to end in .py.")
+        raise LoadError(f"{full.name} is no Python file: its name has to end in .py.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -105,7 +168,7 @@ def _import_file(path: Path) -> ModuleType:
     except LoadError:
         raise
     except BaseException as error:  # noqa: BLE001  # importing runs code, which may do anything, sys.exit() included
-        raise LoadError(_import_failed(path.name, str(full), error), traceback_of(error)) from None
+        raise LoadError(_import_failed(full.name, str(full), error), traceback_of(error)) from None
     return module
 
 
@@ -113,6 +176,8 @@ def _import_module(name: str) -> ModuleType:
     directory = os.getcwd()
     if directory not in sys.path:
         sys.path.insert(0, directory)
+    if Path(f"{name}.py").is_file() and _script_in(Path(f"{name}.py").resolve(), f"{name}.py") is not None:
+        raise LoadError(f"{name} is a script, which is served as a file: write {name}.py.")
     try:
         module = importlib.import_module(name)
         if module.__file__:
@@ -239,7 +304,7 @@ def _watched_files(targets: Iterable[str]) -> list[str]:
     """The files of the targets, and of modules beside them that they imported."""
     directories = {str(Path(target).resolve().parent) + os.sep for target in targets if target.endswith(".py")}
     packages = {target.partition(".")[0] for target in targets if not target.endswith(".py")}
-    files = set()
+    files = {str(Path(target).resolve()) for target in targets if target.endswith(".py")}  # scripts are no modules
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if not file or not file.endswith(".py"):

@@ -102,6 +102,8 @@ class Runner:
             if self._pid != os.getpid():
                 os._exit(0)  # a fork of the function came back: there is only one of us
             self._coder.forget(item)
+            if served.leave is not None:
+                served.leave()
 
     def _bad_result(self, item: RunItem, started: float, message: str) -> Failed:
         hint = "Give back numbers, text, containers, dataclasses, numpy arrays or files."

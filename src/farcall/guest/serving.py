@@ -10,6 +10,7 @@ import platform
 import struct
 import sys
 from collections import deque
+from pathlib import Path
 
 from farcall.guest.board import Board
 from farcall.guest.channel import Channel
@@ -51,7 +52,7 @@ class Guest:
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forked)
         try:
-            loaded = load(setup.targets, setup.secret)
+            loaded = load(setup.targets, setup.secret, Path(setup.spool) / "rooms")
         except LoadError as error:
             self._end_of_output()
             self._channel.send(Unloadable(error.message, error.detail))

@@ -14,10 +14,10 @@ SECRET = b"s" * 32
 
 # Loading changes a process for good (modules, import path), so each case has a process of its own.
 PROGRAM = """
-import json, sys
+import json, pathlib, sys
 from farcall.guest.loading import LoadError, load
 try:
-    loaded = load(sys.argv[1:], b"s" * 32)
+    loaded = load(sys.argv[1:], b"s" * 32, pathlib.Path("rooms"))
 except LoadError as error:
     print(json.dumps({"error": error.message, "detail": error.detail}))
 else:
