@@ -20,8 +20,11 @@ from farcall.hub.ports import (
     Accept,
     AcceptInvitation,
     AccountRow,
+    AddAudit,
     AddConfirmation,
     AddNotes,
+    Audited,
+    AuditFilter,
     BeginEpoch,
     Claim,
     CloseInvitation,
@@ -72,6 +75,7 @@ from farcall.hub.ports import (
     UseTokens,
     VersionRow,
 )
+from farcall.testing.memory_audit import MemoryAudit
 from farcall.testing.memory_catalog import MemoryCatalog, at_or_below
 from farcall.testing.memory_invitations import MemoryInvitations
 from farcall.testing.memory_people import MemoryPeople
@@ -112,6 +116,7 @@ class MemoryStore:
         self.people = MemoryPeople(self.catalog)
         self.invitations = invitations = MemoryInvitations(self.catalog)
         self._usage = MemoryUsage(self.catalog)
+        self._audit = MemoryAudit(self.catalog)
         self._wall = wall
         self._records: dict[bytes, _Record] = {}
         self._last_seq = 0
@@ -128,6 +133,8 @@ class MemoryStore:
             Claim: self._claim,
             AddNotes: lambda command: [self._add_note(note) for note in command.items],
             Expunge: self._expunge,
+            Audited: self._audited,
+            AddAudit: self._audit.add_audit,
             BeginEpoch: catalog.begin_epoch,
             CreateAccount: catalog.create_account,
             SetDisabled: catalog.set_disabled,
@@ -171,6 +178,11 @@ class MemoryStore:
         outcome: Any = StoreFailed(self._refusal) if self._refusal else self._handlers[type(command)](command)
         if done is not None:
             self._post(lambda: done(outcome))
+
+    def _audited(self, command: Audited) -> Any:
+        outcome = self._handlers[type(command.command)](command.command)
+        self._audit.add(command.entries(outcome))
+        return outcome
 
     async def do(self, command: Command) -> Any:
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -316,6 +328,9 @@ class MemoryStore:
 
     async def usage(self, query: UsageFilter) -> list[UsageRow]:
         return self._usage.rows(query)
+
+    async def audit(self, query: AuditFilter) -> Page:
+        return self._audit.page(query)
 
     async def settlements(self, ids: Sequence[bytes], caller: int) -> tuple[list[Settlement], list[bytes], list[bytes]]:
         ended: list[Settlement] = []

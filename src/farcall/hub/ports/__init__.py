@@ -4,6 +4,13 @@ A store takes whole commands; no transaction crosses the port. Each command has 
 Belongs here: contracts, and the values that cross them. Not here: anything that does something.
 """
 
+from farcall.hub.ports.audit import (
+    AddAudit,
+    Audited,
+    AuditEntry,
+    AuditFilter,
+    AuditRow,
+)
 from farcall.hub.ports.commands import (
     BeginEpoch,
     CollectBlobs,
@@ -55,6 +62,11 @@ from farcall.hub.ports.links import (
     CallerLink,
     WorkerLink,
 )
+from farcall.hub.ports.mail import (
+    Mail,
+    Mailer,
+    MailFailed,
+)
 from farcall.hub.ports.people import (
     AddConfirmation,
     ConfirmationRow,
@@ -91,8 +103,13 @@ __all__ = [
     "Accept",
     "AcceptInvitation",
     "AccountRow",
+    "AddAudit",
     "AddConfirmation",
     "AddNotes",
+    "AuditEntry",
+    "AuditFilter",
+    "AuditRow",
+    "Audited",
     "BeginEpoch",
     "BlobMismatch",
     "Blobs",
@@ -123,6 +140,9 @@ __all__ = [
     "LeaseItem",
     "LogFiles",
     "LogLine",
+    "Mail",
+    "MailFailed",
+    "Mailer",
     "MembershipRow",
     "Note",
     "NoteMail",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from farcall.domain.model import FunctionOptions
+from farcall.hub.ports.audit import AddAudit, Audited
 from farcall.hub.ports.invitations import (
     AcceptInvitation,
     CloseInvitation,
@@ -184,6 +185,8 @@ Command = (
     | FlagCancel
     | Claim
     | AddNotes
+    | Audited
+    | AddAudit
     | BeginEpoch
     | CreateAccount
     | SetDisabled

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from farcall.domain.model import Settlement
+from farcall.hub.ports.audit import AuditFilter
 from farcall.hub.ports.catalog import AliasMove, FunctionRow, NamespaceRow
 from farcall.hub.ports.commands import Command
 from farcall.hub.ports.invitations import InvitationRow
@@ -75,6 +76,9 @@ class Store(Protocol):
 
     async def usage(self, query: UsageFilter) -> list[UsageRow]:
         """Sums, in the order of day, function, version and caller. What was recorded is in it, exactly once."""
+
+    async def audit(self, query: AuditFilter) -> Page:
+        """A page of AuditRow, newest first."""
 
     async def account(
         self, *, key: int | None = None, handle: str | None = None, email: str | None = None

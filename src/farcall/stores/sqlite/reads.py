@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Sequence
 from typing import Any
 
+import apsw
 import msgspec
 
 from farcall.domain.model import Settlement
@@ -29,9 +30,10 @@ from farcall.hub.ports import (
     VersionRow,
 )
 from farcall.stores.sqlite import rows
+from farcall.stores.sqlite.audit import AuditReads
 from farcall.stores.sqlite.inflow import body_key
 from farcall.stores.sqlite.invocations import queued_rows
-from farcall.stores.sqlite.queries import Speaker
+from farcall.stores.sqlite.queries import Speaker, Statements
 
 _BEYOND = 1 << 62
 _IDS_PER_STEP = 512
@@ -42,6 +44,10 @@ _detail = msgspec.json.Decoder(dict[str, Any]).decode
 
 class Reads(Speaker):
     """One reader: a connection and what it can be asked."""
+
+    def __init__(self, connection: apsw.Connection, statements: Statements) -> None:
+        super().__init__(connection, statements)
+        self.audit = AuditReads(connection, statements)
 
     def close(self) -> None:
         self.connection.close()

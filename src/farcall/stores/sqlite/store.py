@@ -13,6 +13,7 @@ import apsw
 from farcall.domain.model import Settlement
 from farcall.hub.ports import (
     AccountRow,
+    AuditFilter,
     Command,
     ConfirmationRow,
     GrantRow,
@@ -164,6 +165,9 @@ class SqliteStore:
 
     async def notes(self, identifier: bytes) -> list[Note]:
         return await self._ask().ask(lambda reads: reads.notes(identifier))
+
+    async def audit(self, query: AuditFilter) -> Page:
+        return await self._ask().ask(lambda reads: reads.audit.page(query))
 
     async def account(
         self, *, key: int | None = None, handle: str | None = None, email: str | None = None

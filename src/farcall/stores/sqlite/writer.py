@@ -20,8 +20,10 @@ import apsw
 from farcall.hub.ports import (
     Accept,
     AcceptInvitation,
+    AddAudit,
     AddConfirmation,
     AddNotes,
+    Audited,
     BeginEpoch,
     Claim,
     CloseInvitation,
@@ -54,6 +56,7 @@ from farcall.hub.ports import (
     TakeConfirmation,
     UseTokens,
 )
+from farcall.stores.sqlite.audit import AuditCommands
 from farcall.stores.sqlite.catalog import CatalogCommands
 from farcall.stores.sqlite.inflow import AcceptOrder, Admission, Inflow
 from farcall.stores.sqlite.invitations import InvitationCommands
@@ -132,6 +135,7 @@ class Writer:
         self._order = AcceptOrder(connection.execute(statements["last_seq"]).get)
         self._thread = threading.Thread(target=self._run, name="farcall-store-writer", daemon=True)
         self._invocations = InvocationCommands(connection, statements)
+        self._audit = AuditCommands(connection, statements)
         catalog = CatalogCommands(connection, statements)
         invitations = InvitationCommands(connection, statements)
         people = PeopleCommands(connection, statements)
@@ -144,6 +148,7 @@ class Writer:
             Claim: self._invocations.claim,
             AddNotes: self._invocations.add_notes,
             Expunge: self._invocations.expunge,
+            AddAudit: self._audit.add_audit,
             BeginEpoch: catalog.begin_epoch,
             CreateAccount: catalog.create_account,
             SetDisabled: catalog.set_disabled,
@@ -266,17 +271,26 @@ class Writer:
                 elif isinstance(command, Complete):
                     outcomes.append(inflow.complete(command.items))
                 else:
-                    if isinstance(command, _READS_ROWS):
-                        inflow.flush()
-                    if isinstance(command, _CHANGES_ACCESS):
-                        self._admission.forget()
-                    outcomes.append(self._handlers[type(command)](command))
+                    outcomes.append(self._everyday(command, inflow))
             inflow.flush()
             connection.execute("COMMIT")
         except BaseException:
             self._roll_back()
             raise
         return outcomes
+
+    def _everyday(self, command: Command, inflow: Inflow) -> Any:
+        entries = None
+        if isinstance(command, Audited):
+            command, entries = command.command, command.entries
+        if isinstance(command, _READS_ROWS):
+            inflow.flush()
+        if isinstance(command, _CHANGES_ACCESS):
+            self._admission.forget()
+        outcome = self._handlers[type(command)](command)
+        if entries is not None:
+            self._audit.add(entries(outcome))
+        return outcome
 
     def _roll_back(self) -> None:
         self._admission.forget()

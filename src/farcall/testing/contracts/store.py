@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from farcall.testing.contracts.store_acceptance import AcceptanceContract
 from farcall.testing.contracts.store_attempts import AttemptsContract
+from farcall.testing.contracts.store_audit import AuditContract
 from farcall.testing.contracts.store_catalog import CatalogContract
 from farcall.testing.contracts.store_invitations import InvitationsContract
 from farcall.testing.contracts.store_people import PeopleContract
@@ -14,6 +15,7 @@ from farcall.testing.contracts.store_usage import UsageContract
 
 class StoreContract(
     AcceptanceContract,
+    AuditContract,
     AttemptsContract,
     RecordsContract,
     CatalogContract,
