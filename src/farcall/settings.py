@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -22,6 +22,8 @@ Count = Annotated[int, Meta(ge=1)]
 
 MIB = 1024 * 1024
 TABLES = ("hub", "worker")
+_SECRET = frozenset({"smtp_password"})  # never shown
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 
 class SettingsError(ValueError):
@@ -39,6 +41,21 @@ class HubSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     public_url: Annotated[
         str, Meta(description="What links to the hub begin with; empty: the address it listens on.")
     ] = ""
+    smtp_host: Annotated[str, Meta(description="Mail server for invitations; empty: none are mailed.")] = ""
+    smtp_port: Annotated[int, Meta(ge=1, le=65535, description="Its port.")] = 587
+    smtp_user: Annotated[str, Meta(description="Whom to log in as there; empty: without login.")] = ""
+    smtp_password: Annotated[str, Meta(description="The password for that; better in the environment.")] = ""
+    smtp_security: Annotated[
+        Literal["none", "starttls", "tls"], Meta(description="How the connection to it is kept private.")
+    ] = "starttls"
+    smtp_timeout_seconds: Annotated[Positive, Meta(description="How long sending one e-mail may take.")] = 20.0
+    mail_from: Annotated[str, Meta(description="Sender of e-mail, such as Farcall <farcall@lab.org>.")] = ""
+    invitation_seconds: Annotated[
+        Positive, Meta(description="How long an invitation can be accepted; a grant's own end may come first.")
+    ] = 30 * 86_400.0
+    invitations_per_day: Annotated[
+        int, Meta(ge=0, description="How many invitations an account may make in 24 hours.")
+    ] = 200
     tls_certificate: Annotated[str, Meta(description="Certificate (chain) in PEM, to listen with TLS.")] = ""
     tls_key: Annotated[str, Meta(description="The certificate's private key in PEM.")] = ""
 
@@ -97,6 +114,17 @@ class HubSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("`tls_certificate` and `tls_key` go together")
         if self.public_url and not self.public_url.startswith(("http://", "https://")):
             raise ValueError("`public_url` begins with http:// or https://")
+        if self.smtp_host and "@" not in self.mail_from:
+            raise ValueError("`smtp_host` takes a `mail_from`, such as Farcall <farcall@lab.org>")
+        if self.smtp_user and self.smtp_security == "none" and self.smtp_host not in _THIS_MACHINE:
+            raise ValueError("`smtp_user` with `smtp_security` none would show the password to the network")
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name not in _SECRET)
+        return f"HubSettings({', '.join(shown)})"
+
+    def __rich_repr__(self) -> Iterator[tuple[str, Any]]:
+        return ((name, getattr(self, name)) for name in self.__struct_fields__ if name not in _SECRET)
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
