@@ -85,6 +85,7 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner(), whereabouts: 
     from farcall.hub.housekeeping import keep_house
     from farcall.hub.invocations import Invocations
     from farcall.hub.logs import Logs
+    from farcall.hub.quotas import Quotas
     from farcall.hub.records import Records
     from farcall.hub.recovery import recover
     from farcall.hub.revocation import Revocation
@@ -111,11 +112,13 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner(), whereabouts: 
         streams = Streams(dispatcher)
         workers = Workers(dispatcher, store, catalog, logs, streams, identity)
         catalog.ready_for = workers.ready_for
+        quotas = Quotas(store, accounts)
         invocations = Invocations(
             dispatcher,
             store,
             catalog,
             ready_for=workers.ready_for,
+            quotas=quotas,
             inline_limit_bytes=settings.inline_limit_bytes,
             resume_window_seconds=settings.resume_window_seconds,
         )

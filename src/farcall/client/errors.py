@@ -11,6 +11,8 @@ import concurrent.futures
 from functools import cache
 from typing import Any
 
+from msgspec.structs import astuple
+
 from farcall.domain.errors import Failure
 
 
@@ -47,9 +49,7 @@ class FarcallError(Exception):
         return f"{type(self).__name__}({self.failure.code!r}, {self.failure.message!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        failure = self.failure
-        fields = (failure.code, failure.message, failure.hint, failure.remote_type, failure.traceback, failure.problems)
-        return _rebuilt, (fields, self.function, self.invocation_id)
+        return _rebuilt, (astuple(self.failure), self.function, self.invocation_id)
 
 
 class FunctionError(FarcallError):
@@ -123,7 +123,12 @@ class InvalidArguments(RequestError):
 
 
 class QuotaExceeded(RequestError):
-    """A limit of the account is reached."""
+    """A limit of the account, or of what it was given, is reached. `retry_after` seconds later there is room again."""
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds; None if the hub did not say."""
+        return self.failure.retry_after_seconds
 
 
 class SignatureChanged(RequestError):

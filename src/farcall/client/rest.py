@@ -241,5 +241,6 @@ def _of_problem(content: Mapping[str, Any]) -> FarcallError:
         str(content.get("remote_type", "")),
         str(content.get("traceback", "")),
         [(str(item.get("path", "")), str(item.get("message", ""))) for item in content.get("problems", [])],
+        float(content.get("retry_after", 0)) or None,
     )
     return from_failure(failure, invocation_id=str(content.get("invocation", "")))

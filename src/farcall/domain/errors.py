@@ -36,16 +36,24 @@ _ROWS = (
     ErrorKind("cancelled", "The invocation was cancelled.", 409, "InvocationCancelled"),
     ErrorKind("not_found", "No such thing, or you may not know of it.", 404, "NotFound"),
     ErrorKind("version_withdrawn", "The version is no longer served.", 410, "NotFound"),
+    ErrorKind("gone", "Arguments and result were erased, or kept for their time; the record stays.", 410, "NotFound"),
     ErrorKind("permission_denied", "You may see it, but not do this.", 403, "PermissionDenied"),
     ErrorKind("unauthenticated", "A token is missing, unknown, expired or revoked.", 401, "PermissionDenied"),
     ErrorKind("invalid_arguments", "The arguments do not fit the interface.", 422, "InvalidArguments"),
     ErrorKind("invalid_request", "The request itself is malformed.", 400, "RequestError"),
     ErrorKind("method_not_allowed", "The resource does not take this method.", 405, "RequestError"),
     ErrorKind("too_large", "A body or value is over the limit.", 413, "RequestError"),
-    ErrorKind("quota_exceeded", "A limit of the account is reached.", 429, "QuotaExceeded", retryable=True),
+    ErrorKind(
+        "quota_exceeded",
+        "A limit of the account, or of what it was given, is reached.",
+        429,
+        "QuotaExceeded",
+        retryable=True,
+    ),
     ErrorKind("signature_changed", "The served interface is not the one you imported.", 409, "SignatureChanged"),
     ErrorKind("conflict", "The id or name is taken by something else.", 409, "RequestError"),
     ErrorKind("already_finished", "The invocation had finished before.", 409, "RequestError"),
+    ErrorKind("not_finished", "The invocation goes on; cancel it first.", 409, "RequestError"),
     ErrorKind("outcome_unknown", "The id is older than the resume window; it is never rerun.", 409, "PlatformError"),
     ErrorKind("unsupported_protocol", "The two ends share no protocol version.", 426, "RequestError"),
     ErrorKind("hub_unavailable", "The hub can't commit now; try again.", 503, "PlatformError", retryable=True),
@@ -65,6 +73,7 @@ class Failure(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     remote_type: str = ""  # qualified name of what the function raised
     traceback: str = ""  # text, already freed of the platform's own frames
     problems: list[tuple[str, str]] = []  # (path, message) of each bad argument
+    retry_after_seconds: float | None = None  # when the same may be accepted
 
     @property
     def kind(self) -> ErrorKind:
@@ -87,11 +96,10 @@ class Refused(Exception):
         hint: str = "",
         problems: list[tuple[str, str]] | None = None,
         *,
-        retry_after_seconds: int = 1,
+        retry_after_seconds: float | None = None,
     ) -> None:
         super().__init__(message)
-        self.failure = Failure(code, message, hint, problems=problems or [])
-        self.retry_after_seconds = retry_after_seconds  # what Retry-After says, if the code is one that may be retried
+        self.failure = Failure(code, message, hint, problems=problems or [], retry_after_seconds=retry_after_seconds)
 
     @classmethod
     def of(cls, failure: Failure) -> Refused:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 import structlog
 from starlette.exceptions import HTTPException
@@ -34,23 +36,24 @@ def problem(failure: Failure, invocation: str = "") -> rest.Problem:
         failure.remote_type,
         failure.traceback,
         [rest.BadArgument(path, message) for path, message in failure.problems],
+        math.ceil(failure.retry_after_seconds or 0),
     )
 
 
-def response(failure: Failure, invocation: str = "", *, retry_after_seconds: int = 1) -> Response:
+def response(failure: Failure, invocation: str = "") -> Response:
     """The failure as an answer, with the headers that its status calls for."""
     body = problem(failure, invocation)
     headers = {}
     if body.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="farcall"'
     if failure.kind.retryable and body.status in (429, 503):
-        headers["Retry-After"] = str(retry_after_seconds)
+        headers["Retry-After"] = str(body.retry_after or 1)
     return Response(_encode(body), body.status, headers, MEDIA_TYPE)
 
 
 async def on_refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
-    return response(error.failure, retry_after_seconds=error.retry_after_seconds)
+    return response(error.failure)
 
 
 async def on_store_failed(request: Request, error: Exception) -> Response:

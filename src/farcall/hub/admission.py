@@ -16,6 +16,7 @@ from farcall.domain.interface import Interface
 from farcall.domain.model import ID_BYTES, CallOptions, NewInvocation
 from farcall.domain.validation import Problem
 from farcall.hub import ports
+from farcall.hub.quotas import Quota
 from farcall.wire import frames
 
 _FUTURE_TOLERANCE_SECONDS = 86_400.0
@@ -31,6 +32,7 @@ class Target:
     interface: Interface
     access_epoch: int
     catalog_epoch: int
+    quota: Quota | None = None  # None: nothing is limited
 
 
 @dataclass(slots=True)

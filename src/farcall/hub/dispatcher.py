@@ -23,6 +23,7 @@ from farcall.hub.alarm import Alarm
 from farcall.hub.dispatch import effects, events
 from farcall.hub.dispatch.core import Core
 from farcall.hub.dispatch.records import Reason
+from farcall.hub.quotas import Quotas
 from farcall.hub.waiting import Waiting
 from farcall.wire import frames
 
@@ -52,6 +53,7 @@ class Dispatcher:
         self._probe: asyncio.TimerHandle | None = None
         self.on_worker_gone: Callable[[str, str], None] = lambda _boot, _state: None
         self.epoch_if_allowed: Callable[[NewInvocation], Awaitable[int | None]] = _nobody
+        self.quotas: Quotas | None = None
         self._handlers: dict[type, Callable[[Any], None]] = {
             effects.CommitAccept: self._commit_accept,
             effects.CommitLease: self._commit_lease,
@@ -172,6 +174,8 @@ class Dispatcher:
         if going_on:
             self.callers.accepted(going_on)
         if ended:
+            if self.quotas is not None:
+                self.quotas.ended([identifier], caller)
             self.callers.settled(ended)
         if unknown:
             self.callers.refused(
@@ -233,6 +237,8 @@ class Dispatcher:
             if isinstance(outcomes, ports.StoreFailed):
                 self._commit_failed(outcomes, completes=[item.id for item in items])
                 return
+            if self.quotas is not None:
+                self.quotas.recorded(items, outcomes)
             good, stale = [], []
             for item, outcome in zip(items, outcomes, strict=True):
                 if outcome is ports.Outcome.OK or outcome is ports.Outcome.DUPLICATE:

@@ -16,7 +16,8 @@ from farcall.hub import ports
 from farcall.hub.admission import Bounds, Call, Target, Terms, wrong_options
 from farcall.hub.catalog import Catalog
 from farcall.hub.dispatch import events
-from farcall.hub.dispatcher import Dispatcher
+from farcall.hub.dispatcher import Dispatcher, now
+from farcall.hub.quotas import Quotas
 from farcall.hub.tickets import Ticket
 from farcall.wire import frames
 
@@ -31,6 +32,7 @@ class Invocations:
         catalog: Catalog,
         *,
         ready_for: Callable[[int], int],
+        quotas: Quotas | None = None,
         inline_limit_bytes: int = frames.INLINE_LIMIT_BYTES,
         resume_window_seconds: float = 86_400.0,
     ) -> None:
@@ -38,6 +40,10 @@ class Invocations:
         self._store = store
         self._catalog = catalog
         self._ready_for = ready_for
+        self._quotas = quotas
+        if quotas is not None:
+            dispatcher.quotas = quotas
+            dispatcher.callers.on_refused = quotas.refused
         self._bounds = Bounds(inline_limit_bytes, resume_window_seconds)
         self._targets: dict[tuple[int, str, bytes], Target] = {}
         self._vetting: dict[bytes, asyncio.Task[None]] = {}  # calls whose blobs are looked at
@@ -71,7 +77,8 @@ class Invocations:
             )
         if len(self._targets) > 100_000:
             self._targets.clear()
-        target = Target(row, compiled, subject.access_epoch, epoch)
+        quota = None if self._quotas is None else await self._quotas.of(subject, row.name)
+        target = Target(row, compiled, subject.access_epoch, epoch, quota)
         self._targets[(subject.token, function, interface)] = target
         self._dispatcher.feed(events.VersionPublished(events.VersionFacts(row.version, row.name, row.options)))
         self._dispatcher.name_caller(subject.key, subject.handle)
@@ -116,6 +123,10 @@ class Invocations:
             elif admitted.id not in accepted and waited_for(admitted.id):
                 dispatcher.later(self._beside(admitted, link, acknowledge))
             elif admitted.id not in accepted:
+                over = None if target.quota is None else target.quota.take(admitted.id, now())
+                if over is not None:
+                    self._too_much(admitted, over, link, refused)
+                    continue
                 dispatcher.callers.add(admitted.id, link)
                 accepted[admitted.id] = admitted
             elif accepted[admitted.id].request_digest != admitted.request_digest:
@@ -172,6 +183,28 @@ class Invocations:
             return
         self._dispatcher.callers.add(invocation.id, link)
         self._dispatcher.later(self._dispatcher.answer_repeated(invocation, link))
+
+    def _too_much(
+        self,
+        invocation: NewInvocation,
+        failure: Failure,
+        link: ports.CallerLink,
+        refused: list[tuple[bytes, Failure]],
+    ) -> None:
+        """Over a limit. What has a key may have been accepted before, and then that is the answer."""
+        if not invocation.key:
+            refused.append((invocation.id, failure))
+            return
+
+        async def look() -> None:
+            _, _, unknown = await self._store.settlements([invocation.id], invocation.caller)
+            if unknown:
+                link.send(frames.RefusedItems([frames.RefusedItem(invocation.id, failure)]))
+                return
+            self._dispatcher.callers.add(invocation.id, link)
+            await self._dispatcher.answer_known(invocation.id, invocation.caller)
+
+        self._dispatcher.later(look())
 
     async def _beside(self, invocation: NewInvocation, link: ports.CallerLink, acknowledge: bool) -> None:
         """Somebody waits for this id, but the core does not hold it: the store knows whether this is the same request.

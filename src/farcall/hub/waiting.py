@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from farcall.domain.errors import Failure
 from farcall.domain.model import Settlement
@@ -16,6 +16,7 @@ class Waiting:
     def __init__(self) -> None:
         self._links: dict[bytes, ports.CallerLink | list[ports.CallerLink]] = {}  # a list if there are several
         self._progress: dict[bytes, tuple[float, str]] = {}
+        self.on_refused: Callable[[Sequence[bytes]], None] = lambda ids: None
 
     def __len__(self) -> int:
         """Invocations that somebody waits for, or whose progress is remembered."""
@@ -91,6 +92,7 @@ class Waiting:
 
     def refused(self, ids: Sequence[bytes], failure: Failure) -> None:
         """Nobody waits for these any more."""
+        self.on_refused(ids)
         for identifier in ids:
             self.tell(identifier, frames.RefusedItems([frames.RefusedItem(identifier, failure)]))
             self._links.pop(identifier, None)

@@ -50,6 +50,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
     remote_type: str = ""
     traceback: str = ""
     problems: list[BadArgument] = []
+    retry_after: int = 0  # seconds, as the header Retry-After; 0 if there is no telling
 
 
 # -- people ------------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from farcall.hub.dispatch.events import Limits
 from farcall.hub.dispatcher import Dispatcher
 from farcall.hub.invocations import Invocations
 from farcall.hub.logs import Logs
+from farcall.hub.quotas import Quotas
 from farcall.hub.recovery import recover
 from farcall.hub.revocation import Revocation
 from farcall.hub.streams import Streams
@@ -111,6 +112,7 @@ class Floor:
     workers: Workers
     streams: Streams
     files: MemoryLogFiles
+    quotas: Quotas
 
     @classmethod
     async def open(cls, house: House, epoch: int = 1, **limits: Any) -> Floor:
@@ -126,8 +128,9 @@ class Floor:
         house.catalog.ready_for = workers.ready_for
         revocation = Revocation(dispatcher, store)
         house.accounts.on_access_changed(revocation.look_again)
-        invocations = Invocations(dispatcher, store, house.catalog, ready_for=workers.ready_for)
-        return cls(house, posting, dispatcher, invocations, workers, streams, files)
+        quotas = Quotas(store, house.accounts)
+        invocations = Invocations(dispatcher, store, house.catalog, ready_for=workers.ready_for, quotas=quotas)
+        return cls(house, posting, dispatcher, invocations, workers, streams, files, quotas)
 
     async def recover(self, grace_seconds: float) -> int:
         return await recover(self.dispatcher, self.house.store, "hub", grace_seconds)
