@@ -6,6 +6,7 @@ Frames that are sent during one turn of the loop leave together at its end; adja
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -53,7 +54,9 @@ _DIVISIBLE = {kind: field for kind, (field, _) in _HELD.items()} | {
 _CLOSE_CODES = {"": 1000, "unauthenticated": 4401, "permission_denied": 4403, "unsupported_protocol": 4426}
 _HELLO_SECONDS = 10.0
 _LATE_SECONDS = 0.005
-_ALONE_ITEMS = 2  # a first frame with no more leaves at once
+_ALONE_ITEMS = 2  # a frame with no more leaves at once …
+_ALONE_BYTES = 64 * 1024
+_QUIET_SECONDS = 0.0002  # … if none did so shortly before: then it is one of many, which leave together
 _INBOX_LIMIT = 64  # messages that wait for a slow one; then the socket is not read
 _ROLES: dict[str, Role] = {"/v1/connect/worker": "worker", "/v1/connect/client": "client"}
 
@@ -77,6 +80,7 @@ class Channel:
         self._late_new = False  # what is late now came after others had left
         self._tail_bytes = 0
         self._scheduled = False
+        self._sent_at = 0.0  # something that left at once, or would have
         self._ending = False  # our goodbye is on its way
         self._gone = False
         self._busy = False  # with a frame that takes time; what follows waits in the inbox
@@ -89,8 +93,8 @@ class Channel:
     # -- sending -------------------------------------------------------------------------------------------------------
 
     def send(self, frame: frames.Frame) -> None:
-        """Send a frame at this turn's end; at once if it is the first of the turn, and small. One that is too large for
-        a message leaves in several."""
+        """Send a frame at this turn's end; at once if it is small and not one of many. One that is too large for a
+        message leaves in several."""
         held = _HELD.get(type(frame))
         if type(frame) is frames.Acknowledge:
             self._acknowledge(frame)
@@ -114,12 +118,11 @@ class Channel:
             getattr(queue[-1], field).extend(items)
             self._tail_bytes += size_bytes
             return
-        if not self._scheduled and len(items) <= _ALONE_ITEMS:
+        if not self._scheduled and len(items) <= _ALONE_ITEMS and size_bytes <= _ALONE_BYTES and self._quiet():
             self._transmit(frame)  # perhaps the only one of this turn, and somebody waits for it
-            self._transmit_late()  # while the socket is being written to anyway
-        else:
-            self._tail_bytes = size_bytes
-            queue.append(frame)
+            return
+        self._tail_bytes = size_bytes
+        queue.append(frame)
         self._schedule()
 
     def close(self, code: str, message: str) -> None:
@@ -129,6 +132,11 @@ class Channel:
             self._ending = True
             self._transmit(frames.Goodbye(code, message))
             self._socket.close(_CLOSE_CODES.get(code, 4400), message)
+
+    def _quiet(self) -> bool:
+        """Whether nothing was sent a moment ago. Asking the loop when its turn ends would cost it another turn."""
+        before, self._sent_at = self._sent_at, time.monotonic()
+        return self._sent_at - before > _QUIET_SECONDS
 
     def _acknowledge(self, frame: frames.Acknowledge) -> None:
         """Nobody waits for it: it leaves with whatever comes next, or alone after a moment."""
@@ -149,12 +157,6 @@ class Channel:
         elif self._late is not None:
             self._flush()
 
-    def _transmit_late(self) -> None:
-        late, self._late = self._late, None
-        if late is not None:
-            self._late_new = True
-            self._transmit(late)
-
     def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
@@ -164,21 +166,29 @@ class Channel:
         self._scheduled = False
         queue, self._queue = self._queue, []
         if not self._ending:
-            for frame in queue:
-                self._transmit(frame)
-            self._transmit_late()
+            self._transmit(*queue)
 
-    def _transmit(self, frame: frames.Frame) -> None:
+    def _transmit(self, *queue: frames.Frame) -> None:
+        """Write these, and the acknowledgements that wait for company, at once."""
+        messages: list[bytes] = []
+        for frame in queue:
+            self._encode(frame, messages)
+        late, self._late = self._late, None
+        if late is not None:
+            self._late_new = True
+            self._encode(late, messages)
+        if messages:
+            self._socket.send(messages)
+
+    def _encode(self, frame: frames.Frame, messages: list[bytes]) -> None:
         try:
-            data = self._session.encode(frame)
+            messages.append(self._session.encode(frame))
         except ProtocolError:
             halves = _halves(frame)
             if not halves:
                 log.error("a frame is too large to be sent", role=self._role, frame=type(frame).__name__)
             for half in halves:
-                self._transmit(half)
-        else:
-            self._socket.send(data)
+                self._encode(half, messages)
 
     # -- hearing -------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 from websockets.exceptions import InvalidState
@@ -63,11 +64,11 @@ class WebSocket(asyncio.Protocol):
 
     # -- for the listener ----------------------------------------------------------------------------------------------
 
-    def send(self, data: bytes) -> None:
-        """Send a binary message. A peer that takes nothing for long is cut off; after the end nothing happens."""
+    def send(self, messages: Sequence[bytes]) -> None:
+        """Send binary messages. A peer that takes nothing for long is cut off; after the end nothing happens."""
         transport = self._transport
         if self._open and self._protocol.state is State.OPEN and transport is not None and not transport.is_closing():
-            transport.write(message(data))
+            transport.writelines([message(data) for data in messages])
             if transport.get_write_buffer_size() > _BACKLOG_LIMIT_BYTES:
                 transport.abort()
 
