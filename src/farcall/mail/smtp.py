@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import ssl
 import time
@@ -129,6 +130,8 @@ def _said(error: aiosmtplib.SMTPResponseException) -> str:
 def _reason(error: BaseException) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted ({_line(error.verify_message)})"
+    if isinstance(error, ConnectionError) and error.errno:
+        return os.strerror(error.errno)
     if isinstance(error, OSError) and error.strerror:
         return _line(error.strerror)
     return _line(str(error)) or type(error).__name__
