@@ -84,6 +84,7 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner(), whereabouts: 
     from farcall.hub.dispatcher import Dispatcher, now
     from farcall.hub.housekeeping import keep_house
     from farcall.hub.invocations import Invocations
+    from farcall.hub.logins import Logins
     from farcall.hub.logs import Logs
     from farcall.hub.quotas import Quotas
     from farcall.hub.records import Records
@@ -144,7 +145,17 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner(), whereabouts: 
         revocation = Revocation(dispatcher, store)
         accounts.on_access_changed(revocation.look_again)
         services = HubServices(
-            accounts, Shares(store, accounts), catalog, invocations, records, logs, room, workers, dispatcher, channels
+            accounts,
+            Logins(store, accounts),
+            Shares(store, accounts),
+            catalog,
+            invocations,
+            records,
+            logs,
+            room,
+            workers,
+            dispatcher,
+            channels,
         )
         made = await accounts.ensure_administrator(
             owner.handle, owner.email, lambda token: _write_secret(data / "admin-token", token)
@@ -315,7 +326,14 @@ async def _live(settings: HubSettings, owner: Owner, say: Say, opened: Callable[
     say(f"listening on {doors.here.url}")
     tls = (settings.tls_certificate, settings.tls_key) if settings.tls_certificate else None
     try:
-        await serve(hub.app, hub.services.channels, listener, before_end=hub.say_goodbye, tls=tls)
+        await serve(
+            hub.app,
+            hub.services.channels,
+            listener,
+            before_end=hub.say_goodbye,
+            tls=tls,
+            trusted_proxies=settings.trusted_proxies,
+        )
     finally:
         await hub.stop()
     return 0

@@ -57,6 +57,17 @@ class Exchange:
         return subject
 
     @property
+    def has_token(self) -> bool:
+        """Whether the request names who asks, rightly or not."""
+        return "authorization" in self.request.headers
+
+    @property
+    def origin(self) -> str:
+        """The remote address; empty if there is none."""
+        client = self.request.client
+        return client.host if client is not None else ""
+
+    @property
     def subject(self) -> access.Subject:
         if self._subject is None:
             raise Refused("unauthenticated", "A token is missing.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from farcall.domain.errors import Refused
 from farcall.gateway.exchange import Exchange, Reply, moment, moment_or_none, seconds_of
 from farcall.gateway.operations import Answer, Operation
 from farcall.hub import ports
@@ -16,6 +17,7 @@ async def me(x: Exchange) -> Reply:
         rest.Me(
             account.handle,
             account.email,
+            account.email_confirmed_at is not None,
             account.admin,
             sorted(subject.scopes),
             list(subject.only),
@@ -26,8 +28,46 @@ async def me(x: Exchange) -> Reply:
 
 async def create_account(x: Exchange) -> Reply:
     asked = await x.asked(rest.NewAccount)
-    account, token = await x.hub.accounts.create(x.subject, asked.handle, asked.email, admin=asked.admin)
+    accounts = x.hub.accounts
+    if x.has_token:
+        subject = await x.authenticate()
+        account, token = await accounts.create(
+            subject, asked.handle, asked.email, admin=asked.admin, password=asked.password
+        )
+        return Reply(rest.AccountCreated(_account(account), _created(token)), 201)
+    if asked.admin:
+        raise Refused("permission_denied", "Only administrators make administrators.")
+    if asked.invitation:
+        raise Refused("not_found", "This invitation is not known, or is no longer open.")
+    made = await accounts.register(asked.handle, asked.email, asked.password, origin=x.origin)
+    if made.token is None:
+        detail = f"Open the link that was sent to {asked.email}, then log in."
+        return Reply(rest.AccountPending(made.account.handle, detail), 202)
+    return Reply(rest.AccountCreated(_account(made.account), _created(made.token)), 201)
+
+
+async def confirm_account(x: Exchange) -> Reply:
+    asked = await x.asked(rest.Confirmation)
+    return Reply(_account(await x.hub.accounts.vouch(x.subject, x.path("handle"), asked.email)))
+
+
+async def log_in(x: Exchange) -> Reply:
+    asked = await x.asked(rest.Login)
+    account, token = await x.hub.logins.log_in(
+        asked.name, asked.password, label=asked.label, admin=asked.admin, origin=x.origin
+    )
     return Reply(rest.AccountCreated(_account(account), _created(token)), 201)
+
+
+async def log_out(x: Exchange) -> Reply:
+    await x.hub.logins.log_out(x.subject)
+    return Reply(None, 204)
+
+
+async def set_password(x: Exchange) -> Reply:
+    asked = await x.asked(rest.NewPassword)
+    await x.hub.logins.set_password(x.subject, asked.new, asked.old)
+    return Reply(None, 204)
 
 
 async def list_accounts(x: Exchange) -> Reply:
@@ -64,7 +104,9 @@ async def revoke_token(x: Exchange) -> Reply:
 
 
 def _account(row: ports.AccountRow) -> rest.Account:
-    return rest.Account(row.handle, row.email, row.admin, row.disabled, moment(row.created_at))
+    return rest.Account(
+        row.handle, row.email, row.admin, row.disabled, moment(row.created_at), row.email_confirmed_at is not None
+    )
 
 
 def _token(row: ports.TokenRow) -> rest.Token:
@@ -76,6 +118,7 @@ def _token(row: ports.TokenRow) -> rest.Token:
         moment(row.created_at),
         moment_or_none(row.expires_at),
         moment_or_none(row.revoked_at),
+        moment_or_none(row.last_used_at),
     )
 
 
@@ -99,12 +142,59 @@ OPERATIONS = (
         "POST",
         "/v1/accounts",
         "create_account",
-        "Create an account with a first token. For administrators.",
+        "Register, as far as the hub allows it; administrators, with their token, make accounts for others.",
         create_account,
-        {201: Answer(rest.AccountCreated, "The account, and the only answer that ever holds its token.")},
+        {
+            201: Answer(rest.AccountCreated, "The account, and the only answer that ever holds its token."),
+            202: Answer(rest.AccountPending, "The address has to be confirmed first."),
+        },
         "people",
         body=rest.NewAccount,
+        errors=("conflict", "not_found", "quota_exceeded", "unauthenticated", "permission_denied"),
+        token=False,
+    ),
+    Operation(
+        "POST",
+        "/v1/accounts/{handle}/confirm",
+        "confirm_account",
+        "Vouch for the address of an account, or give it one. For administrators.",
+        confirm_account,
+        {200: Answer(rest.Account, "The account as it is now.")},
+        "people",
+        body=rest.Confirmation,
         errors=("conflict",),
+    ),
+    Operation(
+        "POST",
+        "/v1/login",
+        "log_in",
+        "A token for whoever knows the password of an account.",
+        log_in,
+        {201: Answer(rest.AccountCreated, "The account, and the only answer that ever holds the token.")},
+        "people",
+        body=rest.Login,
+        errors=("unauthenticated", "quota_exceeded"),
+        token=False,
+    ),
+    Operation(
+        "POST",
+        "/v1/logout",
+        "log_out",
+        "End the token that asks, at once.",
+        log_out,
+        {204: Answer(None, "Revoked.")},
+        "people",
+    ),
+    Operation(
+        "PUT",
+        "/v1/me/password",
+        "set_password",
+        "Set another password, or the first; ends what else is logged in.",
+        set_password,
+        {204: Answer(None, "It holds from now on.")},
+        "people",
+        body=rest.NewPassword,
+        errors=("quota_exceeded",),
     ),
     Operation(
         "GET",

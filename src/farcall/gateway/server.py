@@ -65,8 +65,10 @@ async def serve(
     before_end: Callable[[], None],
     told: asyncio.Event | None = None,
     tls: tuple[str, str] | None = None,
+    trusted_proxies: str = "",
 ) -> None:
     """Answer on `listener` until `told`, or, without one, until SIGTERM or SIGINT. `tls`: certificate and key in PEM.
+    `trusted_proxies`: addresses, with commas, that are believed when they say for whom they ask.
 
     Then call `before_end`, and wait a little for what is under way.
     """
@@ -81,6 +83,8 @@ async def serve(
             timeout_graceful_shutdown=_END_PATIENCE_SECONDS,
             lifespan="off",
             server_header=False,
+            proxy_headers=bool(trusted_proxies),
+            forwarded_allow_ips=trusted_proxies,
             ssl_certfile=tls[0] if tls else None,
             ssl_keyfile=tls[1] if tls else None,
         )

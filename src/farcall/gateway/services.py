@@ -10,6 +10,7 @@ from farcall.hub.blobs import BlobRoom
 from farcall.hub.catalog import Catalog
 from farcall.hub.dispatcher import Dispatcher
 from farcall.hub.invocations import Invocations
+from farcall.hub.logins import Logins
 from farcall.hub.logs import Logs
 from farcall.hub.records import Records
 from farcall.hub.shares import Shares
@@ -21,6 +22,7 @@ class HubServices:
     """The use cases of one hub."""
 
     accounts: Accounts
+    logins: Logins
     shares: Shares
     catalog: Catalog
     invocations: Invocations

@@ -18,7 +18,7 @@ from farcall.domain.errors import Refused
 from farcall.hub import passwords, ports, subjects, tokens
 from farcall.hub.last_use import LastUse
 from farcall.hub.passwords import Passwords
-from farcall.hub.throttle import Throttle
+from farcall.hub.throttle import Throttle, place
 from farcall.hub.tokens import NewToken, Tokens
 
 _REMEMBERED_LIMIT = 50_000
@@ -66,7 +66,7 @@ class Accounts:
         self.tokens = Tokens(store, self.last_use, self.changed)
         self._registration: Policy = registration
         self._registrations = Throttle(_REGISTRATIONS)
-        self._passwords = passwords or Passwords()
+        self.passwords = passwords or Passwords()
         self._store = store
         self._remember_seconds = remember_seconds
         # Token's digest to (subject, until: monotonic, when it may do less: wall).
@@ -154,7 +154,7 @@ class Accounts:
     def close(self) -> None:
         """No more timers and threads."""
         self.last_use.close()
-        self._passwords.close()
+        self.passwords.close()
         for timer in self._expiries.values():
             timer.cancel()
         self._expiries.clear()
@@ -214,11 +214,11 @@ class Accounts:
                 "invalid_request", f"The invitation is for {people.masked(invited_email)}; register with that."
             )
         passwords.check(password, name, address)
-        wait_seconds = 0.0 if invited_email else self._registrations.attempt(origin, time.monotonic())
+        wait_seconds = 0.0 if invited_email else self._registrations.attempt(place(origin), time.monotonic())
         if wait_seconds:
             raise passwords.too_many("accounts were made from your address", wait_seconds)
         by_mail = self.letters is not None and not invited_email
-        hashed = await self._passwords.hash(password)
+        hashed = await self.passwords.hash(password)
         now = time.time()
         confirmed_at = now if invited_email else None
         claimed = "" if by_mail else address  # until it is proved: nobody learns whether the address has an account
@@ -242,7 +242,7 @@ class Accounts:
 
     async def _hashed(self, password: str, handle: str, email: str) -> str:
         passwords.check(password, handle, email)
-        return await self._passwords.hash(password)
+        return await self.passwords.hash(password)
 
     async def _make(self, command: ports.CreateAccount) -> int:
         key = await self._store.do(command)

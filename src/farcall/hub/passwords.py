@@ -41,10 +41,6 @@ class Passwords:
         right = await self._in_thread(partial(self._verified, known or self._nobody, people.password(password)))
         return right and bool(known)
 
-    def outdated(self, known: str) -> bool:
-        """Whether the hash was made with other parameters than today's."""
-        return self._hasher.check_needs_rehash(known)
-
     def close(self) -> None:
         """No more threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections import OrderedDict
 from dataclasses import dataclass
+
+_IPV6_SITE_BITS = 64
 
 
 @dataclass(slots=True)
@@ -62,3 +65,14 @@ class Throttle:
 
     def __len__(self) -> int:
         return len(self._known)
+
+
+def place(origin: str) -> str:
+    """Whom a remote address stands for: a site, since IPv6 has an address for every try. Other text stays as it is."""
+    try:
+        address = ipaddress.ip_address(origin)
+    except ValueError:
+        return origin
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
+        return str(ipaddress.ip_network((int(address), _IPV6_SITE_BITS), strict=False))
+    return origin

@@ -15,6 +15,8 @@ Item = TypeVar("Item")
 Handle = Annotated[str, msgspec.Meta(min_length=1, max_length=64, examples=["alice"])]
 Path = Annotated[str, msgspec.Meta(min_length=1, max_length=1024, examples=["alice/physics"])]
 Text = Annotated[str, msgspec.Meta(max_length=200)]
+Email = Annotated[str, msgspec.Meta(min_length=3, max_length=254, examples=["alice@example.org"])]
+Password = Annotated[str, msgspec.Meta(max_length=1024)]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=500)]
 ScopeName = Literal["invoke", "serve", "deploy", "manage", "admin"]
 Status = Literal["waiting", "queued", "running", "succeeded", "failed", "cancelled", "expired"]
@@ -62,12 +64,39 @@ class Account(msgspec.Struct):
     admin: bool
     disabled: bool
     created_at: datetime
+    confirmed: bool  # the address is known to be theirs
 
 
 class NewAccount(Question, frozen=True):
+    """Administrators need no password; others register with one. `invitation`: the secret of an invitation's link."""
+
     handle: Handle
-    email: Annotated[str, msgspec.Meta(min_length=3, max_length=254)]
+    email: Email
     admin: bool = False
+    password: Password = ""
+    invitation: Annotated[str, msgspec.Meta(max_length=200)] = ""
+
+
+class Confirmation(Question, frozen=True):
+    """`email`: the address to give to the account; without it the one that it has."""
+
+    email: Annotated[str, msgspec.Meta(max_length=254)] = ""
+
+
+class Login(Question, frozen=True):
+    """`name` is a handle or an e-mail address. `admin` asks for a token that may administer the hub."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=254)]
+    password: Password
+    label: Text = ""
+    admin: bool = False
+
+
+class NewPassword(Question, frozen=True):
+    """`old` is needed if there is one."""
+
+    new: Password
+    old: Password = ""
 
 
 class Me(msgspec.Struct):
@@ -75,6 +104,7 @@ class Me(msgspec.Struct):
 
     handle: str
     email: str
+    confirmed: bool
     admin: bool
     scopes: list[str]
     only: list[str]
@@ -91,6 +121,7 @@ class Token(msgspec.Struct):
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
 
 
 class NewToken(Question, frozen=True):
@@ -115,6 +146,13 @@ class TokenCreated(msgspec.Struct):
 class AccountCreated(msgspec.Struct):
     account: Account
     token: TokenCreated
+
+
+class AccountPending(msgspec.Struct):
+    """The address has to be proved first: a link was mailed there. The answer is the same if it has an account."""
+
+    handle: str
+    detail: str
 
 
 # -- the catalog -------------------------------------------------------------------------------------------------------

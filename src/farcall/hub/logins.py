@@ -1,0 +1,111 @@
+"""Logging in with a password, and changing it. Whoever guesses is slowed down, by name and by where it comes from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from farcall.domain import access, people
+from farcall.domain.errors import Refused
+from farcall.hub import passwords, ports
+from farcall.hub.accounts import Accounts
+from farcall.hub.throttle import Throttle, place
+from farcall.hub.tokens import NewToken
+
+_TRIES_BY_NAME = 10
+_TRIES_BY_ORIGIN = 30  # many people may share an address
+_NAME_LENGTH_LIMIT = 254
+
+
+class Logins:
+    """An unknown account and a wrong password get the same answer after the same time, and count the same."""
+
+    def __init__(self, store: ports.Store, accounts: Accounts, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._accounts = accounts
+        self._passwords = accounts.passwords
+        self._clock = clock
+        self._by_name = Throttle(_TRIES_BY_NAME)
+        self._by_origin = Throttle(_TRIES_BY_ORIGIN)
+
+    async def log_in(
+        self, name: str, password: str, *, label: str = "", admin: bool = False, origin: str = ""
+    ) -> tuple[ports.AccountRow, NewToken]:
+        """A token for whoever knows the password; `name` is a handle or an address, `origin` a remote address.
+
+        With `admin` an administrator's token may administer too. Raises Refused: unauthenticated, or quota_exceeded
+        after too many tries.
+        """
+        typed, where = _spelled(name), place(origin)
+        self._admit(typed, where)
+        account = await self._named(typed)
+        known = await self._store.password(account.key if account is not None else -1)
+        if not await self._passwords.verify(known, password) or account is None:
+            raise Refused(
+                "unauthenticated",
+                "There is no such account with this password.",
+                "The name is your handle or your e-mail address.",
+            )
+        self._by_name.forgive(typed)
+        self._by_origin.take_back(where)
+        if account.disabled:
+            raise Refused("unauthenticated", "The account is disabled.", "Ask an administrator of the hub.")
+        if self._accounts.letters is not None and not account.email:
+            raise Refused(
+                "unauthenticated",
+                "The address of the account is not confirmed yet.",
+                "Open the link in the e-mail, or ask an administrator of the hub.",
+            )
+        return account, await self._accounts.log_in(account, label or "login", admin=admin)
+
+    async def log_out(self, subject: access.Subject) -> None:
+        """End the token that asks, at once."""
+        await self._accounts.tokens.revoke(subject, subject.token)
+
+    async def set_password(self, subject: access.Subject, new: str, old: str = "") -> None:
+        """Another password, or the first. All other tokens that came from logging in end at once; those that were made
+        with a purpose stay.
+
+        Takes a token with the scope manage that is not limited. Raises Refused: permission_denied, quota_exceeded, or
+        invalid_request for a weak password.
+        """
+        if not access.has_scope(subject, "manage") or subject.only:
+            raise Refused("permission_denied", "It takes a token with the scope manage and no limits.")
+        account = await self._accounts.me(subject)
+        known = await self._store.password(account.key)
+        if known:
+            typed = f"password of {account.key}"
+            self._admit(typed, "")
+            if not await self._passwords.verify(known, old):
+                raise Refused("permission_denied", "The old password is wrong.")
+            self._by_name.forgive(typed)
+        passwords.check(new, account.handle, account.email)
+        hashed = await self._passwords.hash(new)
+        await self._store.do(ports.SetPassword(account.key, hashed, time.time(), keep=subject.token))
+        self._accounts.changed(account.key)
+
+    async def _named(self, typed: str) -> ports.AccountRow | None:
+        account = await (self._store.account(email=typed) if "@" in typed else self._store.account(handle=typed))
+        return account if account is not None and account.kind == "person" else None
+
+    def _admit(self, typed: str, where: str) -> None:
+        """Count a try; raises Refused (quota_exceeded) if there were too many."""
+        now = self._clock()
+        wait_seconds = self._by_name.attempt(typed, now)
+        if not wait_seconds and where:
+            wait_seconds = self._by_origin.attempt(where, now)
+            if wait_seconds:
+                self._by_name.take_back(typed)
+        if wait_seconds:
+            raise passwords.too_many("tries to log in", wait_seconds)
+
+
+def _spelled(name: str) -> str:
+    """A handle or an address as the store knows it, if it can be one."""
+    typed = name.strip()[:_NAME_LENGTH_LIMIT]
+    if "@" not in typed:
+        return typed.replace("-", "_")
+    try:
+        return people.email(typed)
+    except people.BadName:
+        return typed.lower()
