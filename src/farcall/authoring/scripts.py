@@ -123,7 +123,7 @@ def _of_kind(label: str, value: Any, kind: Any) -> Any:
     if origin is typing.Annotated:
         return _of_kind(label, value, typing.get_args(kind)[0])
     plain = origin or kind
-    if not isinstance(plain, type) or plain is object:
+    if plain is Any or not isinstance(plain, type):
         return value  # Any, Literal and their like: only whoever serves the script looks at those
     if plain is bool:
         fits = type(value).__name__ in ("bool", "bool_")  # numpy's too

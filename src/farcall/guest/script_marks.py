@@ -120,10 +120,11 @@ class Mark:
         choices = self._word("choices", ())
         if not isinstance(choices, tuple | list):
             raise self._error(f"choices= of {self._label} takes a tuple of values, not {choices!r:.60}.")
+        bounds = self._bounds
         if not isinstance(default, Hidden):
             kind = None if self._type is _UNSAID else self._type
             try:
-                default = fitting(self._label, default, kind, *self._bounds, tuple(choices))
+                default = fitting(self._label, default, kind, *bounds, tuple(choices))
             except (TypeError, ValueError) as error:
                 raise self._error(f"{error}.") from None
         elif self._type is _UNSAID:
@@ -168,7 +169,12 @@ class Mark:
 
     @cached_property
     def _bounds(self) -> tuple[Any, Any]:
-        return self._word("min", None), self._word("max", None)
+        low, high = self._word("min", None), self._word("max", None)
+        try:
+            Range(low, high)
+        except (TypeError, ValueError) as error:
+            raise self._error(f"min= and max= of {self._label}: {error}.") from None
+        return low, high
 
     def _word(self, word: str, absent: Any) -> Any:
         if word not in self._words:
