@@ -8,12 +8,13 @@ from typing import Any
 import click
 
 from farcall.cli import arguments, results
+from farcall.cli.completion import function_names
 from farcall.cli.output import json_option, print_json
 from farcall.cli.remote import client
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=function_names)
 @click.argument("values", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--args", "args_file", metavar="FILE", help="Arguments from a JSON file; - is standard input.")
 @click.option("--template", is_flag=True, help="Print a JSON file of arguments to fill in, and do not call.")
@@ -32,6 +33,7 @@ def call(
     template: bool,
     submit: bool,
     output: Path | None,
+    tables: str,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -66,4 +68,4 @@ def call(
         invocation.cancel()
         click.echo(f"\n{invocation.id} is being cancelled; farcall status {invocation.id} tells how it ended", err=True)
         raise
-    results.show(value, output, as_json, identifier=invocation.id)
+    results.show(value, output, as_json, identifier=invocation.id, tables=tables)

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from farcall.cli.completion import function_names
 from farcall.cli.output import clock, json_option, print_facts, print_json, print_table
 from farcall.cli.remote import path, rest
 
@@ -44,7 +45,7 @@ def search(text: tuple[str, ...], limit: int, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=function_names)
 @json_option
 def show(name: str, as_json: bool) -> None:
     """Signature, documentation, owner and availability of the function NAME.

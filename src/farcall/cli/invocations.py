@@ -10,6 +10,7 @@ from urllib.parse import quote
 import click
 
 from farcall.cli import results
+from farcall.cli.completion import invocation_ids
 from farcall.cli.output import clock, json_option, print_facts, print_json, print_table, seconds, when
 from farcall.cli.remote import client, path, rest
 
@@ -25,7 +26,7 @@ def _heading(record: dict[str, Any]) -> None:
 
 
 @click.command()
-@click.argument("identifier", metavar="ID")
+@click.argument("identifier", metavar="ID", shell_complete=invocation_ids)
 @json_option
 def status(identifier: str, as_json: bool) -> None:
     """The state of an invocation, and when it came there."""
@@ -59,11 +60,11 @@ def _failure(problem: dict[str, Any]) -> str:
 
 
 @click.command()
-@click.argument("identifier", metavar="ID")
+@click.argument("identifier", metavar="ID", shell_complete=invocation_ids)
 @results.output_option
 @click.option("--timeout", metavar="SECONDS", type=float, help="How long to wait for it; default: as long as it takes.")
 @json_option
-def result(identifier: str, output: Path | None, timeout: float | None, as_json: bool) -> None:
+def result(identifier: str, output: Path | None, tables: str, timeout: float | None, as_json: bool) -> None:
     """The result of an invocation; waits for it. The exit code is 3 if the function itself raised."""
     try:
         value = client().invocation(identifier).result(timeout)
@@ -71,11 +72,11 @@ def result(identifier: str, output: Path | None, timeout: float | None, as_json:
         if getattr(error, "code", None) is not None:  # what the function raised, or the platform says
             raise
         raise click.ClickException(f"{identifier} is not finished after {timeout:g} s; ask again later.") from error
-    results.show(value, output, as_json, identifier=identifier)
+    results.show(value, output, as_json, identifier=identifier, tables=tables)
 
 
 @click.command()
-@click.argument("identifier", metavar="ID")
+@click.argument("identifier", metavar="ID", shell_complete=invocation_ids)
 @click.option("-f", "--follow", is_flag=True, help="Go on until the invocation ends.")
 @json_option
 def logs(identifier: str, follow: bool, as_json: bool) -> None:
@@ -89,7 +90,7 @@ def logs(identifier: str, follow: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("identifier", metavar="ID")
+@click.argument("identifier", metavar="ID", shell_complete=invocation_ids)
 @json_option
 def cancel(identifier: str, as_json: bool) -> None:
     """Stop an invocation; its record stays."""
@@ -101,7 +102,7 @@ def cancel(identifier: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("identifier", metavar="ID")
+@click.argument("identifier", metavar="ID", shell_complete=invocation_ids)
 @json_option
 def explain(identifier: str, as_json: bool) -> None:
     """Why an invocation is where it is: a timeline of the hub's own reasons."""

@@ -12,14 +12,23 @@ import click
 from farcall import payload
 from farcall.cli.output import print_json
 from farcall.cli.remote import path, rest
+from farcall.cli.tables import FORMATS, columns_of, write_table
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def output_option(command: Command) -> Command:
-    """`--output DIR`, as `show` takes it."""
+    """`--output DIR` and `--tables`, as `show` takes them."""
     directory = click.Path(file_okay=False, path_type=Path)
-    return click.option("--output", metavar="DIR", type=directory, help="Write the result to files in DIR.")(command)
+    command = click.option(
+        "--tables", type=click.Choice(FORMATS), default="csv", show_default=True, help="How --output writes tables."
+    )(command)
+    return click.option(
+        "--output",
+        metavar="DIR",
+        type=directory,
+        help="Write the result to files in DIR: one per result, arrays as .npy, tables as .csv or .parquet.",
+    )(command)
 
 
 def recorded(identifier: str) -> dict[str, Any]:
@@ -28,10 +37,10 @@ def recorded(identifier: str) -> dict[str, Any]:
     return answer
 
 
-def show(value: Any, output: Path | None, as_json: bool, *, identifier: str) -> None:
+def show(value: Any, output: Path | None, as_json: bool, *, identifier: str, tables: str = "csv") -> None:
     """Print the result; with `output`, write it to files there and print their names."""
     if output is not None:
-        paths = write(value, output)
+        paths = write(value, output, tables)
         if as_json:
             print_json({"id": identifier, "files": [str(path) for path in paths]})
         else:
@@ -70,8 +79,9 @@ def _is_array(value: Any) -> bool:
     return hasattr(value, "__array_interface__")
 
 
-def write(value: Any, directory: Path) -> list[Path]:
-    """One file per result: arrays as .npy, bytes and text as they are, files under their name, the rest as JSON.
+def write(value: Any, directory: Path, tables: str = "csv") -> list[Path]:
+    """One file per result: arrays as .npy, tables as .csv or .parquet, bytes and text as they are, files under their
+    name, the rest as JSON.
 
     A named tuple is several results, each under its own name.
     """
@@ -79,14 +89,17 @@ def write(value: Any, directory: Path) -> list[Path]:
     parts = getattr(value, "_asdict", lambda: {"result": value})()
     # The names are the other side's: only an identifier is taken for a file name.
     return [
-        _write_one(name if name.isidentifier() else f"result_{place}", part, directory)
+        _write_one(name if name.isidentifier() else f"result_{place}", part, directory, tables)
         for place, (name, part) in enumerate(parts.items())
     ]
 
 
-def _write_one(name: str, value: Any, directory: Path) -> Path:
+def _write_one(name: str, value: Any, directory: Path, tables: str) -> Path:
     if isinstance(value, payload.FileContent):
         return value.save(directory)
+    columns = columns_of(value)
+    if columns is not None:
+        return write_table(columns, directory / name, tables)
     if _is_array(value) and value.ndim > 0:
         import numpy
 

@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "shares": ("sharing", "shares", "Who may use what is yours."),
     "token": ("people", "token", "Create, list and revoke tokens."),
     "account": ("people", "account", "Create, list and disable accounts (administrators)."),
+    "completion": ("completion", "completion", "Let the shell complete commands and names."),
     "workers": ("fleet", "workers", "Your workers, and what they serve."),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from farcall.cli import results
-from farcall.payload import FileContent, RecordTuple
+from farcall.payload import FileContent, Record, RecordTuple
 
 
 @pytest.mark.parametrize(
@@ -51,3 +52,55 @@ def test_names_of_the_other_side_do_not_lead_out_of_the_directory(tmp_path: Path
 def test_items_of_a_stream_are_printed_one_per_line(capsys: pytest.CaptureFixture[str]) -> None:
     results.show_items(iter([1, "two", {"three": 3}]), as_json=False)
     assert capsys.readouterr().out == '1\ntwo\n{"three": 3}\n'
+
+
+@dataclass
+class _Point:
+    x: float
+    label: str
+
+
+ROWS = [{"x": 1.5, "label": "a"}, {"x": 2.5, "label": "b,c"}]
+TABLES = [
+    ROWS,
+    [Record("Point", row) for row in ROWS],
+    [RecordTuple.of("Point", ("x", "label"), [row["x"], row["label"]]) for row in ROWS],
+    [_Point(1.5, "a"), _Point(2.5, "b,c")],
+    {"x": np.array([1.5, 2.5]), "label": ["a", "b,c"]},
+    np.array([(1.5, "a"), (2.5, "b,c")], dtype=[("x", "f8"), ("label", "U4")]),
+]
+
+
+@pytest.mark.parametrize("value", TABLES, ids=lambda value: type(value).__name__)
+def test_a_table_becomes_a_csv_file(value: Any, tmp_path: Path) -> None:
+    [path] = results.write(value, tmp_path)
+    assert path.name == "result.csv"
+    assert path.read_text().splitlines() == ["x,label", "1.5,a", '2.5,"b,c"']
+
+
+@pytest.mark.parametrize("value", TABLES, ids=lambda value: type(value).__name__)
+def test_a_table_becomes_a_parquet_file_where_that_is_asked_for(value: Any, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    [path] = results.write(value, tmp_path, "parquet")
+    assert path.name == "result.parquet"
+    assert parquet.read_table(path).to_pylist() == ROWS
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [{"x": 1}, {"y": 1}],
+        [{"x": [1]}],
+        {"x": [1, 2], "y": [1]},
+        {"x": [1, 2]},
+        {"x": 1, "y": 2},
+        [1, 2],
+        [],
+        {},
+        [{}],
+        [{"x": 1}, 3],
+    ],
+)
+def test_what_is_no_table_stays_json(value: Any, tmp_path: Path) -> None:
+    [path] = results.write(value, tmp_path)
+    assert path.name == "result.json"
