@@ -6,18 +6,23 @@ from typing import Any
 
 import click
 
-from farcall.cli.output import json_option, print_json, print_table, when
+from farcall.cli.output import json_option, print_json, print_table, repeat, watch_option, when
 from farcall.cli.remote import rest
 
 
 @click.command()
+@watch_option
 @json_option
-def workers(as_json: bool) -> None:
+def workers(watch: bool, as_json: bool) -> None:
     """Your workers, and those that serve your functions: where, how large, since when, and what they serve."""
+    repeat(lambda: _show(as_json), watch)
+
+
+def _show(as_json: bool) -> bool:
     page = rest().get("/v1/workers")
     if as_json:
         print_json(page)
-        return
+        return True
     print_table(
         ["worker", "of", "state", "slots", "machine", "since", "functions"],
         [
@@ -34,6 +39,7 @@ def workers(as_json: bool) -> None:
         ],
         "No worker is connected. farcall serve FILE starts one.",
     )
+    return True
 
 
 def _machine(resources: dict[str, Any]) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -11,11 +13,31 @@ from typing import Any, TypeVar
 import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+WATCH_SECONDS = 2.0
 
 
 def json_option(command: Command) -> Command:
     """`--json`: the answer as JSON on stdout."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def watch_option(command: Command) -> Command:
+    """`--watch`, as `repeat` takes it."""
+    return click.option("--watch", is_flag=True, help="Show it anew every 2 seconds; stop with Ctrl-C.")(command)
+
+
+def repeat(show: Callable[[], bool], watch: bool) -> None:
+    """Call `show`; with `watch` again and again, as long as it returns True."""
+    if not watch:
+        show()
+        return
+    with contextlib.suppress(KeyboardInterrupt):  # that is how watching ends
+        while True:
+            click.clear()  # on a terminal; nothing elsewhere
+            if not show():
+                return
+            sys.stdout.flush()
+            time.sleep(WATCH_SECONDS)
 
 
 def print_json(value: Any, *, spread: bool = False) -> None:
