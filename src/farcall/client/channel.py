@@ -1,7 +1,8 @@
 """The client's end of the channel: one thread with one loop that holds the link, for callers in any thread.
 
-Callers append to a deque and wake the loop once; results are set from the loop's thread. What was not answered is kept,
-and after a reconnect asked for first: only what the hub does not know is sent again, under the same id.
+Callers append to a deque and wake the loop once, or, while hardly anything is under way, send by themselves. Results
+are set from the loop's thread. What was not answered is kept, and after a reconnect asked for first: only what the hub
+does not know is sent again, under the same id.
 """
 
 from __future__ import annotations
@@ -89,8 +90,14 @@ class Channel:
         return self.error is None and os.getpid() == self._pid
 
     def submit(self, invocation: Invocation) -> None:
-        """Send it, and settle it when the answer comes. Never blocks and never raises: failures settle it too."""
-        self._post(invocation)
+        """Send it, and settle it when the answer comes. Never blocks and never raises: failures settle it too.
+
+        An interrupt may strike here all the same; then it was perhaps sent, and `cancel` is the answer.
+        """
+        if self._awake or self._outbox or not self._ledger.send_now(invocation):
+            self._post(invocation)
+        elif self.error is not None:
+            self._sweep()
 
     def adopt(self, invocation: Invocation) -> None:
         """Ask the hub after an invocation that another connection submitted."""

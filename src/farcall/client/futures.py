@@ -1,4 +1,4 @@
-"""A `concurrent.futures.Future` that costs one object until somebody waits for it.
+"""A `concurrent.futures.Future` that costs one object, and one more for each thread that waits for it.
 
 The standard one makes a condition, a lock, a deque and two lists each time: with 20,000 calls under way the garbage
 collector then takes longer than the calls. Here they are made when they are first needed. The attributes are those of
@@ -19,12 +19,13 @@ _FINISHED = "FINISHED"
 class LeanFuture(Future[Any]):
     """`guard` is shared by many futures: it covers the moment of making a condition, and that of finishing without one.
 
-    Whoever waits or adds a callback does so under the condition; so if there is none when the future finishes, nobody
-    has to be told.
+    Whoever adds a callback, or waits for several, does so under the condition; so if there is none when the future
+    finishes, only those have to be told who wait for it alone.
     """
 
     def __init__(self, guard: threading.Lock) -> None:
         self._guard = guard
+        self._bells: tuple[threading.Lock, ...] = ()  # one per thread that waits; released at the end
         self._made: tuple[threading.Condition, list[Any], list[Any]] | None = None
         self._state = _PENDING
         self._result: Any = None
@@ -54,14 +55,35 @@ class LeanFuture(Future[Any]):
     def done(self) -> bool:
         return self._state == _FINISHED
 
+    def _wait_for_end(self, timeout: float | None) -> bool:
+        """Wait; False after `timeout` seconds without an end. A condition would hand several locks to and fro."""
+        bell = threading.Lock()
+        bell.acquire()
+        with self._guard:
+            if self._state == _FINISHED:
+                return True
+            self._bells = (*self._bells, bell)
+        if bell.acquire(timeout=-1 if timeout is None else max(0.0, timeout)):
+            return True
+        with self._guard:
+            self._bells = tuple(other for other in self._bells if other is not bell)
+            return self._state == _FINISHED
+
     def _finish(self, error: BaseException | None) -> None:
         """Once: with an error, or with a result that is looked at later."""
+        bells: tuple[threading.Lock, ...] = ()
         with self._guard:
-            if self._made is None:
+            lean = self._made is None
+            if lean:
                 self._exception = error
                 self._state = _FINISHED
-                return
-        if error is None:
-            self.set_result(None)
-        else:
-            self.set_exception(error)
+                bells, self._bells = self._bells, ()
+        if not lean:
+            if error is None:
+                self.set_result(None)
+            else:
+                self.set_exception(error)
+            with self._guard:
+                bells, self._bells = self._bells, ()
+        for bell in bells:
+            bell.release()

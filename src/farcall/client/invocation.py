@@ -136,7 +136,6 @@ class Invocation(LeanFuture):
         """
         if not self.done():
             self._wait(timeout)
-            super().exception(timeout)
         if self._exception is not None:
             super().result(0)  # raises it
         if self._raw is not None:
@@ -149,7 +148,7 @@ class Invocation(LeanFuture):
         """What the call failed with, or None if it succeeded; raises TimeoutError after `timeout` seconds."""
         if not self.done():
             self._wait(timeout)
-        error = super().exception(timeout)
+        error = self._exception
         if error is None and self._raw is not None:
             self._open()
         return error or self._broken
@@ -166,12 +165,15 @@ class Invocation(LeanFuture):
         return self._outcome == InvocationState.CANCELLED
 
     def _wait(self, timeout: float | None) -> None:
+        """Until the end; raises TimeoutError after `timeout` seconds without it."""
         self._home().may_block()
-        if timeout is None and notice.wanted():
-            try:
-                super().exception(notice.AFTER_SECONDS)
-            except TimeoutError:
+        if timeout is None:
+            if self._wait_for_end(notice.AFTER_SECONDS):
+                return
+            if notice.wanted():
                 notice.waiting(self)
+        if not self._wait_for_end(timeout):
+            raise TimeoutError
 
     def _home(self) -> Channel:
         """The channel that knows of it; in a process that was forked meanwhile, that process's own."""

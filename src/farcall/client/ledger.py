@@ -1,7 +1,7 @@
 """The invocations of one channel that were not answered, and what the hub's answers make of them.
 
-Lives in the channel's thread. What is here is kept until the end: after a reconnect the hub is asked for it, and only
-what the hub does not know is sent again, under the same id.
+Lives in the channel's thread, but for `send_now`. What is here is kept until the end: after a reconnect the hub is
+asked for it, and only what the hub does not know is sent again, under the same id.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from farcall.wire import frames
 _BATCH_ITEMS = 2048
 _BATCH_BYTES = 1024 * 1024
 _ATTACH_IDS = 20_000
+_FEW = 3  # under way; with more, frames of many are cheaper than a fast one for each
 _RETRY_SECONDS = 0.5
 _RETRIES = 60
 
@@ -67,6 +68,22 @@ class Ledger:
         if self._first(invocation):
             self._link.send(frames.Attach([invocation._identifier]))
 
+    def send_now(self, invocation: Invocation) -> bool:
+        """From any thread: send it past the loop, if hardly anything is under way; False: it is not here.
+
+        It is kept first: so whatever strikes in between, it is asked for after a reconnect, and can be cancelled.
+        """
+        route, arguments = invocation._route, invocation._arguments
+        if len(self._pending) > _FEW or self._unsent or arguments is None or not self._link.connected:
+            return False
+        if self._pending.setdefault(invocation._identifier, invocation) is not invocation:
+            return False  # they become twins in the loop
+        items = [frames.SubmitItem(invocation._identifier, arguments)]
+        if self._link.send_now(frames.Submit(route.function, route.interface, route.options, route.acknowledge, items)):
+            return True
+        self._pending.pop(invocation._identifier, None)
+        return False
+
     def send(self) -> None:
         """Send what was not sent, if there is a line; calls of one route leave as one frame."""
         if not self._link.connected:
@@ -111,7 +128,7 @@ class Ledger:
         asked = list(self._pending)
         for start in range(0, len(asked), _ATTACH_IDS):
             self._link.send(frames.Attach(asked[start : start + _ATTACH_IDS]))
-        for invocation in self._pending.values():
+        for invocation in list(self._pending.values()):
             if invocation._items is not None:
                 for frame in invocation._items.resume():
                     self._link.send(frame)

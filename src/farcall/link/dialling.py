@@ -37,7 +37,7 @@ _ASK = "Ask for a new token, or log in with farcall login."
 
 
 class Line:
-    """An open channel. Not for threads: everything is called in its loop.
+    """An open channel. Not for threads: everything but `send_now` is called in its loop.
 
     Frames sent during one turn of the loop leave together at its end; adjacent batches of one kind leave as one.
     """
@@ -98,6 +98,16 @@ class Line:
         except ProtocolError as error:
             self._end(Refused(error.code, error.message))
         self._connection.write(messages)
+
+    def send_now(self, frame: frames.Frame) -> bool:
+        """From any thread: send a frame past the loop, if nothing waits there; False: nothing was sent."""
+        if self._queue or self._error is not None:
+            return False
+        try:
+            data = self._session.encode(frame)
+        except ProtocolError:
+            return False  # the loop sends it in parts
+        return self._connection.write_now(data)
 
     async def close(self, code: str = "", message: str = "") -> None:
         """Say goodbye and close; returns when the socket is closed."""

@@ -75,6 +75,13 @@ class Link:
         if self._line is not None:
             self._line.send(frame)
 
+    def send_now(self, frame: frames.Frame) -> bool:
+        """From any thread: send a frame past the loop, if a line is open and nothing waits there; False: nothing was
+        sent. What was sent may be lost, as ever.
+        """
+        line = self._line
+        return line is not None and line.send_now(frame)
+
     def flush(self) -> None:
         """Let what was sent leave now instead of at the turn's end."""
         if self._line is not None:

@@ -6,7 +6,10 @@ its connection is subclassed where it hands over events. Small messages do not e
 
 from __future__ import annotations
 
+import asyncio
 import os
+import socket
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +21,10 @@ from farcall.wire.shortcut import Shortcut, message
 
 
 class Connection(ClientConnection):
-    """A WebSocket that calls `on_message` for each whole message, and `on_closed` once at the end."""
+    """A WebSocket that calls `on_message` for each whole message, and `on_closed` once at the end.
+
+    Everything belongs to the loop, except `write_now`. Both write under a lock, so that each frame leaves in one piece.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -27,6 +33,15 @@ class Connection(ClientConnection):
         self._early: list[bytes] = []
         self._fragments: list[bytes] = []
         self._shortcut = Shortcut(self.protocol, self._deliver, super().data_received)
+        self._writing = threading.Lock()
+        self._socket: socket.socket | None = None  # the transport's own, if what is written is what travels: no TLS
+        self._cut = b""  # the rest of a frame whose beginning left by `write_now`
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        plain = transport.get_extra_info("socket")
+        if plain is not None and transport.get_extra_info("sslcontext") is None:
+            self._socket = plain.dup()  # a handle of our own: the loop may close the other at any time
 
     def data_received(self, data: bytes) -> None:
         self._shortcut.feed(data)
@@ -60,8 +75,46 @@ class Connection(ClientConnection):
 
     def write(self, messages: list[bytes]) -> None:
         """Send whole binary messages, now. Nothing happens if the connection is closing."""
-        if self.state is State.OPEN and not self.transport.is_closing():
-            self.transport.write(b"".join([message(data, os.urandom(4)) for data in messages]))
+        if self.state is not State.OPEN:
+            return
+        data = b"".join([message(data, os.urandom(4)) for data in messages])
+        with self._writing:
+            self._write_cut()
+            if not self.transport.is_closing():
+                self.transport.write(data)
+
+    def write_now(self, data: bytes) -> bool:
+        """From any thread: send a whole binary message past the loop, if nothing waits there; False: nothing was sent.
+
+        To wake the loop for a message that somebody waits for would take longer than to send it.
+        """
+        frame = message(data, os.urandom(4))
+        with self._writing:
+            if self._socket is None or self._cut or self.state is not State.OPEN or self.transport.is_closing():
+                return False
+            if self.transport.get_write_buffer_size():
+                return False
+            try:
+                sent = self._socket.send(frame)
+            except OSError:  # it would block, or is broken: the loop finds out
+                return False
+            except BaseException:  # an interrupt: nobody knows how much has left
+                self.loop.call_soon_threadsafe(self.abort)
+                raise
+            if sent < len(frame):
+                self._cut = frame[sent:]
+                self.loop.call_soon_threadsafe(self.send_data)
+        return True
+
+    def _write_cut(self) -> None:
+        cut, self._cut = self._cut, b""
+        if cut:
+            self.transport.write(cut)
+
+    def send_data(self) -> None:
+        with self._writing:
+            self._write_cut()
+            super().send_data()
 
     def abort(self) -> None:
         """Drop the connection at once; what was written may be lost."""
@@ -75,5 +128,9 @@ class Connection(ClientConnection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        with self._writing:
+            own, self._socket = self._socket, None
+        if own is not None:
+            own.close()
         if self._on_closed is not None:
             self._on_closed()

@@ -269,7 +269,10 @@ class Peer:
     def _on_cancel(self, socket: _Socket, frame: frames.Cancel) -> None:
         for identifier in frame.ids:
             record = self.records.get(identifier)
-            if record is not None and record.settlement is None:
+            if record is None:
+                failure = Failure("not_found", f"There is no invocation {to_text(identifier)}.")
+                socket.send(frames.RefusedItems([frames.RefusedItem(identifier, failure)]))
+            elif record.settlement is None:
                 self._end(record, S.CANCELLED, failure=Failure("cancelled", "The invocation was cancelled."))
                 for listener in record.listeners:
                     listener.send(frames.Settled([record.settlement]))

@@ -17,6 +17,7 @@ import pytest
 
 from farcall.client import errors, notice
 from farcall.client.client import Client
+from farcall.link import Link
 from farcall.wire import frames
 from tests.unit.client.peer import TOKEN, Peer
 
@@ -76,6 +77,35 @@ def test_calls_survive_a_hub_that_is_started_again() -> None:
         peer.release()
         assert (before.result(timeout=10), meanwhile.result(timeout=10)) == (2, 4)
         client.close()
+
+
+def test_a_call_alone_is_sent_by_its_own_thread(peer: Peer, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    add = client.get("alice/physics/add")
+    posted: list[object] = []
+    monkeypatch.setattr(client._channel_now(), "_post", posted.append)
+    assert [add(float(n)) for n in range(20)] == [n + 1.0 for n in range(20)]
+    assert posted == []
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_a_call_that_is_interrupted_while_it_is_sent_is_cancelled(peer: Peer, client: Client, sent: bool) -> None:
+    add = client.get("alice/physics/add")
+    peer.hold = True
+    channel = client._channel_now()
+
+    def struck(frame: frames.Frame) -> bool:
+        if sent:
+            Link.send_now(channel._link, frame)
+        raise KeyboardInterrupt
+
+    channel._link.send_now = struck  # type: ignore[method-assign]  # where an interrupt can't be timed
+    with pytest.raises(KeyboardInterrupt):
+        add(1.0)
+    del channel._link.send_now  # type: ignore[attr-defined]
+    peer.until(lambda: not channel._ledger)
+    assert len(peer.sent(frames.Cancel)) == 1
+    peer.release()
+    assert add(2.0) == 3.0
 
 
 def test_a_cancel_is_repeated_after_a_reconnect(peer: Peer, client: Client) -> None:
