@@ -154,7 +154,11 @@ class RemoteFunction:
         invocation = Invocation(channel, identifier, route, data)
         if route.streams:
             invocation._items = Items(invocation, self._read)
-        channel.submit(invocation)
+        try:
+            channel.submit(invocation)
+        except BaseException:  # an interrupt: it may have been sent, and nobody will ask for it
+            channel.cancel(identifier)
+            raise
         return invocation
 
     def _begin(self, args: tuple[Any, ...]) -> Invocation:
