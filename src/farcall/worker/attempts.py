@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from farcall.wire.frames import AttemptKey, OfferItem
 
 if TYPE_CHECKING:
+    from farcall.worker.generations import Generation
     from farcall.worker.pool import Seat
 
 Key: TypeAlias = tuple[bytes, int]
@@ -36,6 +37,7 @@ class Attempt:
         "ending",
         "fence",
         "function",
+        "generation",
         "id",
         "key",
         "kill_at",
@@ -48,10 +50,11 @@ class Attempt:
         "timeout_seconds",
     )
 
-    def __init__(self, offer: OfferItem, function: int) -> None:
+    def __init__(self, offer: OfferItem, generation: Generation, function: int) -> None:
         self.id = offer.id
         self.fence = offer.fence
         self.key: Key = (offer.id, offer.fence)
+        self.generation = generation
         self.function = function
         self.arguments = offer.arguments
         self.caller = offer.caller
@@ -67,6 +70,11 @@ class Attempt:
         self.log_seq = 0
         self.log_characters = 0
         self.stream: StreamBuffer | None = None
+
+    @property
+    def name(self) -> str:
+        """The full name of its function."""
+        return self.generation.name_of(self.function)
 
     @property
     def wire_key(self) -> AttemptKey:

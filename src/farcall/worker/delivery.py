@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -23,13 +22,10 @@ _CODES_OF_GUESTS: Final = frozenset({"function_error", "bad_result", "invalid_ar
 class Delivery:
     """Makes outcomes. `attempts` are those that the worker holds; who is delivered leaves it."""
 
-    def __init__(
-        self, outbox: Outbox, attempts: dict[Key, Attempt], blobs: Blobs, name_of: Callable[[int], str]
-    ) -> None:
+    def __init__(self, outbox: Outbox, attempts: dict[Key, Attempt], blobs: Blobs) -> None:
         self._outbox = outbox
         self._attempts = attempts
         self._blobs = blobs
-        self._name_of = name_of
         self._batch: list[frames.FinishedItem] = []
         self._held: dict[Key, frames.FinishedItem] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -103,7 +99,7 @@ class Delivery:
         self._batch.append(frames.FinishedItem(key.id, key.fence, AttemptState.CANCELLED, failure=failure))
 
     def _stopped(self, attempt: Attempt, run_seconds: float, cpu_seconds: float) -> frames.FinishedItem:
-        name = self._name_of(attempt.function)
+        name = attempt.name
         if attempt.ending is Ending.CANCEL:
             state, failure = AttemptState.CANCELLED, Failure("cancelled", f"{name} was cancelled.")
         elif attempt.ending is Ending.TIMEOUT:

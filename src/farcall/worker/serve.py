@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import random
 import secrets
 import shutil
@@ -18,8 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from farcall.domain.errors import Failure
-from farcall.domain.model import FunctionOptions
-from farcall.guest.messages import Described, Loaded, Setup, Unloadable
+from farcall.guest.messages import Loaded, Setup, Unloadable
 from farcall.link import Address, Backoff, Link, LinkError
 from farcall.link.loops import new_event_loop
 from farcall.runtimes.ports import Runtime
@@ -29,6 +27,7 @@ from farcall.worker import machine
 from farcall.worker.attempts import Ending
 from farcall.worker.blobs import Blobs
 from farcall.worker.conversation import Conversation
+from farcall.worker.generations import Generation
 from farcall.worker.lease import Lease
 from farcall.worker.options import Event, EventKind, ServeOptions
 from farcall.worker.outbox import Outbox
@@ -39,7 +38,8 @@ from farcall.worker.work import Work
 
 _SOFTWARE: Final = "farcall-worker/0.1.0"
 _POLL_SECONDS: Final = 0.02
-_PAUSE_SECONDS: Final = 0.5
+_UNUSED_SECONDS: Final = 2.0  # a generation that is asked for nothing for so long is let go
+_GENERATIONS: Final = 3  # at once; the oldest of more goes when it has finished what it holds
 _LEAVE_SECONDS: Final = 10.0
 _REDIAL_MOST_SECONDS: Final = 3.0
 INLINE_LIMIT_BYTES: Final = (
@@ -55,12 +55,13 @@ class Worker:
         self.boot = secrets.token_bytes(16)
         self._address = Address.parse(options.hub)
         self._on_event = options.on_event
-        self._loaded: Loaded | None = None
+        self._said: list[tuple[Generation, int]] = []  # what was published last, in that order
         self._loading: dict[int, asyncio.Future[Loaded | Unloadable]] = {}
         self._ready = False
         self._failure = ""
         self._draining: asyncio.Task[None] | None = None
         self._reloading: asyncio.Task[None] | None = None
+        self._retiring: asyncio.Task[None] | None = None
         self._watch: FileWatch | None = None
 
     async def serve(self) -> int:
@@ -70,7 +71,7 @@ class Worker:
         try:
             return await self._live()
         finally:
-            for task in (self._draining, self._reloading):
+            for task in (self._draining, self._reloading, self._retiring):
                 if task is not None:
                     task.cancel()
             if self._watch is not None:
@@ -113,8 +114,6 @@ class Worker:
             self._outbox,
             self._reports,
             self._blobs,
-            options.kill_grace_seconds,
-            self._send,
             self._on_event,
             self._pool_says,
         )
@@ -189,18 +188,23 @@ class Worker:
         elif isinstance(result, Unloadable):
             self._on_event(Event(EventKind.UNLOADABLE, result.message, detail=result.detail))
         elif result is None:
-            self.reload()
+            old = next((each for each in self._work.generations[:-1] if each.pool is pool), None)
+            if old is None:
+                self.reload()
+            else:  # a process of it has ended, and what it ran is no more to be had
+                self._work.fade(old)
 
     def _take_over(self, pool: Pool, loaded: Loaded) -> None:
-        self._loaded = loaded
-        self._work.use(pool, [self._full_name(described) for described in loaded.functions])
-        if self.options.reload:
+        options = self.options
+        generation = Generation(pool, loaded, options.namespace, options.kill_grace_seconds, self._send)
+        self._work.add(generation)
+        if options.reload:
             if self._watch is None:
                 self._watch = FileWatch(self.reload)
-            self._watch.watch(loaded.files)
+            self._watch.watch(generation.files)
 
     def reload(self) -> None:
-        """Load the files anew; what waits and runs ends with the old code first."""
+        """Load the files anew. The old code goes on serving its own versions until nothing asks for them any more."""
         if self._reloading is None or self._reloading.done():
             self._reloading = self._loop.create_task(self._reload())
 
@@ -209,29 +213,36 @@ class Worker:
         if isinstance(result, Unloadable):
             self._on_event(Event(EventKind.UNLOADABLE, result.message, detail=result.detail))
             return
-        await self._pause()
-        self._send(frames.Credit(0))
-        await self._until(lambda: not self._work.attempts, math.inf)
-        old = self._work.pool
-        self._work.versions = {}
+        self._work.generations[-1].fades_at = time.monotonic() + self.options.drain_seconds
         self._take_over(pool, result)
-        old.close()
         self._conversation.publish()
-        self._send(frames.Credit(self._credit))
-        self._on_event(Event(EventKind.RELOADED, names=tuple(self._work.names)))
-        await old.emptied.wait()
-        self._pools.remove(old)
+        self._on_event(Event(EventKind.RELOADED, names=tuple(self._work.generations[-1].names)))
+        if self._retiring is None or self._retiring.done():
+            self._retiring = self._loop.create_task(self._retire())
 
-    async def _pause(self) -> None:
-        """Wait until there is a pause in the work: then the hub holds nothing that waits for the old code, and would
-        fail with it. Where there never is one, it is not waited for longer than for a drain.
+    async def _retire(self) -> None:
+        """Let old generations go, one after another, once nothing has been asked of them for a while.
+
+        That takes no longer than a drain may take.
+
+        Callers go to the new version with their next call; what was accepted before is still offered to the old one.
         """
-        deadline = time.monotonic() + self.options.drain_seconds
-        idle_since = time.monotonic()
-        while (now := time.monotonic()) < min(deadline, idle_since + _PAUSE_SECONDS):
-            if self._work.attempts:
-                idle_since = now
+        while len(self._work.generations) > 1:
             await asyncio.sleep(_POLL_SECONDS)
+            oldest = self._work.generations[0]
+            now = time.monotonic()
+            if not oldest.fading and (now > oldest.fades_at or len(self._work.generations) > _GENERATIONS):
+                self._work.fade(oldest)
+            if self._work.holds(oldest):
+                oldest.used_at = now
+                continue
+            if not oldest.fading and now - oldest.used_at < _UNUSED_SECONDS:
+                continue
+            self._work.drop(oldest)
+            self._conversation.publish()
+            oldest.pool.close()
+            await oldest.pool.emptied.wait()
+            self._pools.remove(oldest.pool)
 
     # -- what is said of this worker -----------------------------------------------------------------------------------
 
@@ -244,41 +255,38 @@ class Worker:
         name = options.name or machine.host_name()
         return frames.Register(name, options.slots, self._credit, machine.resources(options.labels), held)
 
-    def _publications(self) -> list[frames.Publication]:
-        assert self._loaded is not None  # nothing is dialled before
+    def _served(self) -> list[tuple[Generation, int]]:
+        """What this worker serves, oldest first: what is the same in two generations belongs to the newer."""
+        generations = self._work.generations
         return [
-            frames.Publication(
-                self._full_name(described),
-                described.document,
-                described.implementation,
-                FunctionOptions(*(getattr(described.options, name) for name in FunctionOptions.__struct_fields__)),
-            )
-            for described in self._loaded.functions
+            (generation, index)
+            for place, generation in enumerate(generations)
+            for index, publication in enumerate(generation.publications)
+            if not any(later.serves(publication) for later in generations[place + 1 :])
         ]
 
-    def _full_name(self, described: Described) -> str:
-        space = self.options.namespace
-        return f"{space}/{described.name}" if space and not described.name.startswith("/") else described.name
+    def _publications(self) -> list[frames.Publication]:
+        self._said = self._served()
+        return [generation.publications[index] for generation, index in self._said]
 
     def _published(self, functions: list[frames.PublishedFunction]) -> None:
-        assert self._loaded is not None  # nothing is dialled before
-        versions: dict[int, int] = {}
+        versions: dict[int, tuple[Generation, int]] = {}
         names: list[str] = []
         failures: list[Failure] = []
-        for index, function in enumerate(functions[: len(self._loaded.functions)]):
+        for (generation, index), function in zip(self._said, functions, strict=False):
             if function.failure is None:
-                versions[function.version] = index
+                versions[function.version] = (generation, index)
                 names.append(function.name)
             else:
                 failures.append(function.failure)
-                name = function.name or self._work.name_of(index)
+                name = function.name or generation.name_of(index)
                 self._on_event(
                     Event(EventKind.REFUSED, function.failure.message, (name,), function.failure.hint, function.failure)
                 )
         self._work.versions = versions
         if names:
             self._ready = True
-            self._on_event(Event(EventKind.READY, names=tuple(names)))
+            self._on_event(Event(EventKind.READY, names=tuple(dict.fromkeys(names))))
         elif not self._ready:
             self._failure = failures[0].message if failures else "The hub published none of the functions."
             self._on_event(Event(EventKind.FAILED, self._failure, failure=failures[0] if failures else None))
@@ -309,12 +317,13 @@ class Worker:
         self._on_event(Event(EventKind.DRAINING, reason))
         if self._watch is not None:
             self._watch.stop()
-        if self._reloading is not None:
-            self._reloading.cancel()
+        for task in (self._reloading, self._retiring):
+            if task is not None:
+                task.cancel()
         self._conversation.leaving = reason
         self._work.accepting = False
         self._send(frames.Leaving(reason))
-        if self._loaded is not None:
+        if self._work.generations:
             self._work.give_back_unstarted("draining")
             if not await self._until(lambda: not self._work.attempts, self.options.drain_seconds):
                 self._work.end_all(Ending.LEAVE)

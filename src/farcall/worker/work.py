@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 
 from farcall.domain.errors import Failure
@@ -15,11 +16,11 @@ from farcall.wire import frames
 from farcall.worker.attempts import Attempt, Ending, Key
 from farcall.worker.blobs import BlobError, Blobs
 from farcall.worker.delivery import Delivery
+from farcall.worker.generations import Generation
 from farcall.worker.options import Event, EventKind
 from farcall.worker.outbox import Outbox
 from farcall.worker.pool import Pool
 from farcall.worker.reports import Reports
-from farcall.worker.supervision import Supervision
 
 
 class Work:
@@ -30,48 +31,42 @@ class Work:
         outbox: Outbox,
         reports: Reports,
         blobs: Blobs,
-        kill_grace_seconds: float,
-        send: Callable[[frames.Frame], None],
         on_event: Callable[[Event], None],
         on_pool: Callable[[Pool, Loaded | Unloadable | None], None],
     ) -> None:
         self.attempts: dict[Key, Attempt] = {}
-        self.versions: dict[int, int] = {}  # the hub's key of a version to the index of the function
-        self.names: list[str] = []
+        self.generations: list[Generation] = []  # newest last
+        self.versions: dict[
+            int, tuple[Generation, int]
+        ] = {}  # by the hub's key of a version: the index of the function
         self.accepting = True
         self._outbox = outbox
         self._reports = reports
         self._blobs = blobs
-        self._kill_grace_seconds = kill_grace_seconds
-        self._send = send
         self._on_event = on_event
         self._on_pool = on_pool
-        self._delivery = Delivery(outbox, self.attempts, blobs, self.name_of)
+        self._delivery = Delivery(outbox, self.attempts, blobs)
         self._fetching: dict[Key, asyncio.Task[None]] = {}
-        self._pool: Pool | None = None
-        self._supervision: Supervision | None = None
 
-    def use(self, pool: Pool, names: list[str]) -> None:
-        """Run everything from now on in this pool. The one before has nothing left to do."""
-        if self._supervision is not None:
-            self._supervision.stop()
-        self._pool = pool
-        self.names = names
-        self._supervision = Supervision(pool, self._kill_grace_seconds, self._send)
+    def add(self, generation: Generation) -> None:
+        """Run in this one, from now on, what is offered of its versions."""
+        self.generations.append(generation)
 
-    @property
-    def pool(self) -> Pool:
-        """The pool in use."""
-        assert self._pool is not None  # `use` comes first
-        return self._pool
+    def fade(self, generation: Generation) -> None:
+        """It finishes what runs, and is given no more."""
+        generation.fading = True
+        self.versions = {key: served for key, served in self.versions.items() if served[0] is not generation}
+        self._give_back(generation.pool.withdraw_all(), "unknown_version")
 
-    @property
-    def supervision(self) -> Supervision:
-        assert self._supervision is not None  # `use` comes first
-        return self._supervision
+    def drop(self, generation: Generation) -> None:
+        """It has nothing left to do, and is given no more."""
+        self.fade(generation)
+        self.generations.remove(generation)
+        generation.supervision.stop()
 
-    def name_of(self, function: int) -> str:
-        return self.names[function] if function < len(self.names) else "the function"
+    def holds(self, generation: Generation) -> bool:
+        """Whether attempts of it are here."""
+        return any(attempt.generation is generation for attempt in self.attempts.values())
 
     def held(self) -> list[frames.AttemptKey]:
         """Everything that is here: waiting, running, or finished and not acknowledged."""
@@ -85,11 +80,11 @@ class Work:
         unknown: list[Key] = []
         attempts, versions = self.attempts, self.versions
         for item in items:
-            function = versions.get(item.version)
-            if function is None:
+            served = versions.get(item.version)
+            if served is None:
                 unknown.append((item.id, item.fence))
                 continue
-            attempt = Attempt(item, function)
+            attempt = Attempt(item, *served)
             if attempt.key in attempts or attempt.key in self._outbox:
                 continue
             attempts[attempt.key] = attempt
@@ -101,8 +96,13 @@ class Work:
         if not self.accepting:
             self._give_back(runnable, "draining")
         elif runnable:
-            self.pool.add(runnable)
-            self.supervision.wake()
+            self._run(runnable)
+
+    def _run(self, attempts: list[Attempt]) -> None:
+        for generation, own in _by_generation(attempts):
+            generation.used_at = time.monotonic()
+            generation.pool.add(own)
+            generation.supervision.wake()
 
     def recall(self, keys: Iterable[frames.AttemptKey]) -> None:
         """Give back those of these that have not started."""
@@ -124,7 +124,7 @@ class Work:
                 if (key.id, key.fence) not in self._outbox:
                     self._delivery.unknown(key)
             elif not attempt_or_none.delivering:
-                self.supervision.end(attempt_or_none, Ending.CANCEL)
+                attempt_or_none.generation.supervision.end(attempt_or_none, Ending.CANCEL)
         self._delivery.flush()
 
     def acknowledged(self, frame: frames.Acknowledge) -> None:
@@ -140,7 +140,7 @@ class Work:
                 self._withdraw([key])
                 self._drop(attempt)
             else:
-                self.supervision.end(attempt, Ending.CANCEL)
+                attempt.generation.supervision.end(attempt, Ending.CANCEL)
 
     def taken(self, frame: frames.StreamTaken) -> None:
         """The caller has items of a stream, or, if that is nothing new, wants to be sent the rest again."""
@@ -169,13 +169,16 @@ class Work:
         fetching = [attempt for attempt in wanted if attempt.key in self._fetching]
         for attempt in fetching:
             self._fetching.pop(attempt.key).cancel()
-        return fetching + self.pool.withdraw(wanted)
+        for generation, own in _by_generation(wanted):
+            fetching += generation.pool.withdraw(own)
+        return fetching
 
     # -- leaving -------------------------------------------------------------------------------------------------------
 
     def give_back_unstarted(self, reason: str) -> None:
         """Return all that has not started."""
-        self._give_back(self.pool.withdraw_all(), reason)
+        for generation in self.generations:
+            self._give_back(generation.pool.withdraw_all(), reason)
         fetching = [self.attempts[key] for key in self._fetching if key in self.attempts]
         for task in self._fetching.values():
             task.cancel()
@@ -187,12 +190,12 @@ class Work:
         self.give_back_unstarted("draining" if ending is Ending.LEAVE else "recalled")
         for attempt in list(self.attempts.values()):
             if not attempt.delivering:
-                self.supervision.end(attempt, ending)
+                attempt.generation.supervision.end(attempt, ending)
 
     async def close(self) -> None:
         """Stop watching and transferring."""
-        if self._supervision is not None:
-            self._supervision.stop()
+        for generation in self.generations:
+            generation.supervision.stop()
         for task in self._fetching.values():
             task.cancel()
         await asyncio.gather(*self._fetching.values(), return_exceptions=True)
@@ -216,8 +219,7 @@ class Work:
             self._give_back([attempt], "blob_unavailable")
         else:
             self._fetching.pop(attempt.key, None)
-            self.pool.add([attempt])
-            self.supervision.wake()
+            self._run([attempt])
 
     def _forget_blobs(self, attempt: Attempt) -> None:
         if attempt.blobs:
@@ -254,8 +256,7 @@ class Work:
         failure = self._delivery.failed(attempt, end)
         if failure.code in ("function_error", "bad_result"):
             raised = f"{failure.remote_type}: {failure.message}" if failure.remote_type else failure.message
-            name = self.name_of(attempt.function)
-            self._on_event(Event(EventKind.FUNCTION_ERROR, raised, (name,), failure.traceback, failure))
+            self._on_event(Event(EventKind.FUNCTION_ERROR, raised, (attempt.name,), failure.traceback, failure))
 
     def lost(self, attempt: Attempt, death: Death) -> None:
         self._forget_blobs(attempt)
@@ -285,3 +286,16 @@ class Work:
 
     def turn_over(self) -> None:
         self._delivery.flush()
+
+
+def _by_generation(attempts: list[Attempt]) -> list[tuple[Generation, list[Attempt]]]:
+    """Attempts by what runs them; mostly there is one generation only."""
+    if not attempts:
+        return []
+    first = attempts[0].generation
+    if all(attempt.generation is first for attempt in attempts):
+        return [(first, attempts)]
+    sorted_out: dict[int, tuple[Generation, list[Attempt]]] = {}
+    for attempt in attempts:
+        sorted_out.setdefault(id(attempt.generation), (attempt.generation, []))[1].append(attempt)
+    return list(sorted_out.values())

@@ -6,6 +6,8 @@ import stat
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -15,6 +17,7 @@ from farcall.wire import frames
 from farcall.wire.frames import AttemptKey, FinishedItem
 from farcall.worker import ServeOptions, machine
 from farcall.worker.attempts import Attempt, StreamBuffer
+from farcall.worker.generations import Generation
 from farcall.worker.lease import Lease, now
 from farcall.worker.outbox import Outbox
 from farcall.worker.reports import ATTEMPT_LIMIT_CHARACTERS, Reports
@@ -24,12 +27,15 @@ def finished(number: int) -> FinishedItem:
     return FinishedItem(bytes([number]) * 22, number, AttemptState.SUCCEEDED)
 
 
+GENERATION = cast(Generation, SimpleNamespace(name_of=lambda function: f"function {function}"))
+
+
 def key(number: int) -> AttemptKey:
     return AttemptKey(bytes([number]) * 22, number)
 
 
 def attempt(number: int = 1) -> Attempt:
-    return Attempt(frames.OfferItem(bytes([number]) * 22, number, 1, b"", 1, "bob"), 0)
+    return Attempt(frames.OfferItem(bytes([number]) * 22, number, 1, b"", 1, "bob"), GENERATION, 0)
 
 
 def test_an_outcome_waits_for_a_line_and_is_sent_again_until_it_is_acknowledged() -> None:

@@ -93,7 +93,7 @@ async def test_a_crash_is_one_attempts_loss_and_its_neighbours_are_returned(tmp_
         hub = served.hub
         for _ in range(3):  # so that durations are known, and items are sent ahead
             await hub.outcome(await hub.offer("add", a=1))
-        served.worker._work.pool.estimates.measured(1, 0.0)
+        served.worker._work.generations[-1].pool.estimates.measured(1, 0.0)
         items = [hub.item("exits", code=3), *(hub.item("add", a=number) for number in range(5))]
         await hub.say(frames.Offer(items))
         outcome = await hub.until(lambda: hub.finished.get((items[0].id, items[0].fence)))

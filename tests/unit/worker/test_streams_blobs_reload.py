@@ -219,6 +219,23 @@ async def test_reload_serves_the_new_code_and_publishes_it(tmp_path: Path) -> No
         assert decode(outcome.result) == 203
 
 
+async def test_what_was_accepted_for_the_old_code_still_runs_there_after_a_reload(tmp_path: Path) -> None:
+    async with serving(tmp_path, LAB, reload=True) as served:
+        hub = served.hub
+        before = hub.versions["add"]
+        (tmp_path / "lab.py").write_text(LAB.replace("a + b", "a * 100 + b"))
+        await hub.until(lambda: served.said(EventKind.RELOADED) and hub.versions["add"] != before)
+        late = hub.item("add", a=2, b=3)
+        late.version = before
+        await hub.say(frames.Offer([late]))
+        assert decode((await hub.outcome(frames.AttemptKey(late.id, late.fence))).result) == 5
+        await hub.until(lambda: len(served.worker._work.generations) == 1, 10)
+        again = hub.item("add", a=2, b=3)
+        again.version = before
+        await hub.say(frames.Offer([again]))
+        await hub.until(lambda: again.id in hub.returned())
+
+
 async def test_a_reload_that_does_not_import_keeps_the_old_code_and_says_why(tmp_path: Path) -> None:
     async with serving(tmp_path, LAB, reload=True) as served:
         hub = served.hub
