@@ -273,7 +273,7 @@ def run_up(settings: HubSettings, say: Say, *, public: bool = False) -> int:
             say(f"log in with: farcall login '{elsewhere}'")
         else:
             config.remember(doors.here.link(), token)
-            say(f"you are logged in here; elsewhere: farcall login '{elsewhere}'")
+            say(f"you are logged in here; elsewhere: farcall login --token '{elsewhere}'")
             say(f"  with the token in {_token_path(settings)}")
         if public:
             for line in advice(doors.public):

@@ -312,7 +312,7 @@ def test_accounts_are_made_listed_and_disabled_by_administrators(world: World) -
     assert "is taken" in run(world, "account", "create", "dora", "else@example.org", who="admin", code=1)
     assert run(world, "account", "disable", "dora", who="admin") == "dora is disabled.\n"
     assert "disabled" in run(world, "whoami", who="dora", code=1)
-    assert run(world, "account", "disable", "dora", "--undo", who="admin") == "dora is enabled.\n"
+    assert run(world, "account", "enable", "dora", who="admin") == "dora is enabled.\n"
     assert "for administrators" in run(world, "account", "list", who="dora", code=1)
 
 
@@ -325,7 +325,7 @@ def test_up_leaves_its_user_logged_in_and_ends_on_sigterm(tmp_path: Path) -> Non
     try:
         world.start("up", "up", "--port", str(port), "--data", "data", USER="ada", LOGNAME="ada")
         wait_until(lambda: "listening on" in world.log("up"), 20, f"it comes up: {world.log('up')}")
-        assert f"farcall login http://127.0.0.1:{port}" in world.log("up")
+        assert f"farcall login --token 'http://127.0.0.1:{port}/'" in world.log("up")
         assert run_json(world, "whoami", who="")["handle"] == "ada"
         assert stat.S_IMODE((tmp_path / "data" / "admin-token").stat().st_mode) == 0o600
         run(world, "account", "create", "bob", "bob@example.org", who="")

@@ -1,74 +1,18 @@
-"""`login`, `logout`, `whoami`, `token …`, `account …`."""
+"""`token …`, `account …`."""
 
 from __future__ import annotations
 
 import re
-import sys
 import time
+from typing import Any
 
 import click
 
-from farcall.cli.output import clock, json_option, print_facts, print_json, print_table, when
-from farcall.cli.remote import credentials, path, rest, rest_with
+from farcall.cli.output import json_option, print_json, print_table, when
+from farcall.cli.remote import path, rest
+from farcall.cli.usage import limit_account
 
 _UNITS = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
-
-
-@click.command()
-@click.argument("url")
-@click.option("--token-stdin", is_flag=True, help="Read the token from standard input instead of asking.")
-@json_option
-def login(url: str, token_stdin: bool, as_json: bool) -> None:
-    """Remember a token for the hub at URL, in a file that only you can read, and use that hub from now on.
-
-    The token is tried first. It is never sent to any other hub.
-    """
-    from farcall.client import config
-
-    token = sys.stdin.readline().strip() if token_stdin else click.prompt("Token", hide_input=True).strip()
-    me = rest_with(url, token).get("/v1/me")
-    address = config.remember(url, token)
-    if as_json:
-        print_json({**me, "hub": address.url})
-    else:
-        click.echo(f"Logged in to {address.url} as {me['handle']}.")
-
-
-@click.command()
-@click.argument("url", required=False)
-@json_option
-def logout(url: str | None, as_json: bool) -> None:
-    """Forget the token of the hub at URL; default: the hub in use."""
-    from farcall.client import config
-
-    chosen = url or credentials()[0]
-    forgotten = config.forget(chosen)
-    if as_json:
-        print_json({"hub": chosen, "forgotten": forgotten})
-    else:
-        click.echo(f"Logged out of {chosen}." if forgotten else f"There was no login for {chosen}.")
-
-
-@click.command()
-@json_option
-def whoami(as_json: bool) -> None:
-    """Which account, on which hub, with which token."""
-    service = rest()
-    me = service.get("/v1/me")
-    if as_json:
-        print_json({**me, "hub": service.url})
-    else:
-        print_facts(
-            {
-                "handle": me["handle"],
-                "email": me["email"],
-                "hub": service.url,
-                "administrator": "yes" if me["admin"] else "",
-                "token may": ", ".join(me["scopes"]),
-                "only for": ", ".join(me["only"]),
-                "expires": clock(me["expires_at"]),
-            }
-        )
 
 
 @click.group()
@@ -127,7 +71,7 @@ def list_tokens(as_json: bool) -> None:
         print_json(page)
         return
     print_table(
-        ["id", "label", "scopes", "only", "created", "expires", "revoked"],
+        ["id", "label", "scopes", "only", "created", "last used", "expires", "revoked"],
         [
             [
                 item["id"],
@@ -135,6 +79,7 @@ def list_tokens(as_json: bool) -> None:
                 ", ".join(item["scopes"]),
                 ", ".join(item["only"]),
                 when(item["created_at"]),
+                when(item["last_used_at"]),
                 when(item["expires_at"]),
                 when(item["revoked_at"]),
             ]
@@ -158,7 +103,7 @@ def revoke_token(identifier: int, as_json: bool) -> None:
 
 @click.group()
 def account() -> None:
-    """Create, list and disable accounts (administrators)."""
+    """Create, list, confirm and disable accounts (administrators)."""
 
 
 @account.command("create")
@@ -168,7 +113,10 @@ def account() -> None:
 @click.option("--print-token", is_flag=True, help="Print nothing but the first token.")
 @json_option
 def create_account(handle: str, email: str, admin: bool, print_token: bool, as_json: bool) -> None:
-    """A new account, with its first token. HANDLE owns the root namespace of that name."""
+    """A new account, with its first token. HANDLE owns the root namespace of that name.
+
+    Whoever gets the token logs in with it, and sets a password with farcall password.
+    """
     service = rest()
     made = service.post("/v1/accounts", {"handle": handle, "email": email, "admin": admin})
     text = made["token"]["token"]
@@ -178,41 +126,60 @@ def create_account(handle: str, email: str, admin: bool, print_token: bool, as_j
         click.echo(text)
     else:
         click.echo(f"Account {made['account']['handle']} is made. Its first token, shown once:\n{text}")
-        click.echo(f"To log in with it: farcall login {service.url}")
+        click.echo(f"To log in with it: farcall login --token {service.url}")
 
 
 @account.command("list")
 @json_option
 def list_accounts(as_json: bool) -> None:
-    """All accounts."""
-    page = rest().get("/v1/accounts")
+    """All accounts, and whether they are disabled or have an unconfirmed address."""
+    items = list(rest().items("/v1/accounts"))
     if as_json:
-        print_json(page)
+        print_json({"items": items, "next": None})
         return
     print_table(
-        ["handle", "email", "admin", "disabled", "created"],
-        [
-            [
-                item["handle"],
-                item["email"],
-                "yes" if item["admin"] else "",
-                "yes" if item["disabled"] else "",
-                when(item["created_at"]),
-            ]
-            for item in page["items"]
-        ],
+        ["handle", "email", "state", "created"],
+        [[item["handle"], item["email"], _state(item), when(item["created_at"])] for item in items],
         "No accounts.",
     )
 
 
+def _state(item: dict[str, Any]) -> str:
+    words = {"admin": item["admin"], "disabled": item["disabled"], "unconfirmed": not item["confirmed"]}
+    return ", ".join(word for word, holds in words.items() if holds)
+
+
 @account.command("disable")
 @click.argument("handle")
-@click.option("--undo", is_flag=True, help="Let it in again.")
 @json_option
-def disable_account(handle: str, undo: bool, as_json: bool) -> None:
+def disable_account(handle: str, as_json: bool) -> None:
     """Lock HANDLE out at once, on open connections too."""
-    answer = rest().post(path("accounts", handle, "enable" if undo else "disable"))
+    _changed(rest().post(path("accounts", handle, "disable")), f"{handle} is disabled.", as_json)
+
+
+@account.command("enable")
+@click.argument("handle")
+@json_option
+def enable_account(handle: str, as_json: bool) -> None:
+    """Let HANDLE in again."""
+    _changed(rest().post(path("accounts", handle, "enable")), f"{handle} is enabled.", as_json)
+
+
+@account.command("confirm")
+@click.argument("handle")
+@click.option("--email", default="", help="Give the account this address.")
+@json_option
+def confirm_account(handle: str, email: str, as_json: bool) -> None:
+    """Vouch that the e-mail address of HANDLE is theirs."""
+    answer = rest().post(path("accounts", handle, "confirm"), {"email": email})
+    _changed(answer, f"{answer['email']} is the address of {handle}.", as_json)
+
+
+def _changed(answer: dict[str, Any], sentence: str, as_json: bool) -> None:
     if as_json:
         print_json(answer)
     else:
-        click.echo(f"{handle} is {'disabled' if answer['disabled'] else 'enabled'}.")
+        click.echo(sentence)
+
+
+account.add_command(limit_account)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import stat
+import sys
 import tempfile
 import tomllib
 from collections.abc import Mapping
@@ -77,8 +79,8 @@ def _hub(url: str | None, environ: Mapping[str, str], directory: Path, login_fil
         named = _read_project(project).get("hub")
         if named is not None:
             return _address(named, str(project)), str(project)
-    last = _read(login_file).get("current")
-    if isinstance(last, str):
+    last = current(login_file)
+    if last:
         return _address(last, "the login file"), "login"
     lonely = (
         " FARCALL_TOKEN is set, but it is only used together with FARCALL_HUB." if environ.get("FARCALL_TOKEN") else ""
@@ -106,6 +108,11 @@ def _read_project(path: Path) -> dict[str, Any]:
             f"{path} holds a token. Projects are shared, so tokens do not belong there.", "farcall login keeps them."
         )
     return content
+
+
+def address(url: str) -> Address:
+    """Where a hub is, with the fingerprint that is known of it; raises RequestError."""
+    return pinned(_address(url, "the URL"))
 
 
 def _address(text: object, source: str) -> Address:
@@ -140,6 +147,12 @@ def logins(login_file: Path | None = None) -> dict[str, str]:
     """Tokens by the hub's URL."""
     known = _read(login_file).get("tokens")
     return {url: token for url, token in known.items() if isinstance(token, str)} if isinstance(known, dict) else {}
+
+
+def current(login_file: Path | None = None) -> str:
+    """The URL of the hub of the last login; empty if there is none."""
+    last = _read(login_file).get("current")
+    return last if isinstance(last, str) else ""
 
 
 def pinned(address: Address, login_file: Path | None = None) -> Address:
@@ -181,12 +194,23 @@ def forget(url: str, login_file: Path | None = None) -> bool:
 def _read(login_file: Path | None) -> dict[str, Any]:
     path = login_file or login_path()
     try:
+        _keep_private(path)
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
         raise _refused(f"The login file {path} cannot be read: {error}.", "Remove it, and log in again.") from None
     return content if isinstance(content, dict) else {}
+
+
+def _keep_private(path: Path) -> None:
+    """Take away what others may do with the file; whoever changed that should know that its tokens may be known."""
+    if os.name != "posix" or not stat.S_IMODE(path.stat().st_mode) & 0o077:
+        return
+    path.chmod(0o600)
+    sys.stderr.write(
+        f"{path} could be read by others; now it cannot. If somebody may have, revoke its tokens: farcall token list.\n"
+    )
 
 
 def _write(content: dict[str, Any], login_file: Path | None) -> None:

@@ -9,9 +9,9 @@ import sys
 import threading
 from typing import Any
 
-from farcall.client import config
+from farcall.client import logins
 from farcall.client.client import Client
-from farcall.client.errors import FarcallError, from_failure
+from farcall.client.errors import from_failure
 from farcall.client.function import RemoteFunction
 from farcall.client.invocation import Invocation
 from farcall.domain.errors import Failure
@@ -69,31 +69,31 @@ def share(name: str, handle: str, can: str = "invoke") -> dict[str, Any]:
 
 
 def login(url: str | None = None, token: str | None = None) -> Client:
-    """Remember a token for a hub, in a file that only you can read, and use it in this process from now on.
+    """Log in to a hub, and use it in this process from now on; it is remembered in a file that only you can read.
 
-    What is not given is asked for. Raises PermissionDenied if the hub does not accept the token.
+    What is not given is asked for: the address, then handle or e-mail address and password; an empty name asks for a
+    token instead. Raises PermissionDenied if the hub does not accept what it is given.
     """
-    url = url or _asked("Address of the hub: ", hidden=False)
-    token = token or _asked("Token: ", hidden=True)
-    client = Client(url, token)
-    try:
-        who = client.me()
-    except FarcallError:
-        client.close()
-        raise
-    config.remember(url, token)
+    url = url or _asked("Address of the hub: ")
+    if token is None:
+        name = _asked("Handle or e-mail address (empty: log in with a token): ", needed=False)
+        secret = _asked("Password: " if name else "Token: ", hidden=True)
+        made = logins.with_password(url, name, secret) if name else logins.with_token(url, secret)
+    else:
+        made = logins.with_token(url, token)
+    client = Client(made.address.link, made.token)
     _default.replace(client)
-    sys.stderr.write(f"Logged in to {client.url} as {who['handle']}.\n")
+    sys.stderr.write(f"Logged in to {client.url} as {made.account['handle']}.\n")
     return client
 
 
-def _asked(question: str, *, hidden: bool) -> str:
+def _asked(question: str, *, hidden: bool = False, needed: bool = True) -> str:
     import getpass
 
     try:
-        answer = getpass.getpass(question) if hidden else input(question)
+        answer = getpass.getpass(question) if hidden else input(question).strip()
     except (EOFError, OSError):
         answer = ""
-    if not answer.strip():
-        raise from_failure(Failure("invalid_request", "login() needs the hub's address and a token."))
-    return answer.strip()
+    if needed and not answer:
+        raise from_failure(Failure("invalid_request", "login() needs the hub's address, and who you are."))
+    return answer

@@ -29,7 +29,7 @@ _log_line = msgspec.json.Decoder(LogLine).decode
 
 
 class Rest:
-    """The REST surface of one hub, with one token. Made lazily, safe with threads.
+    """The REST surface of one hub, with one token, or none (to log in). Made lazily, safe with threads.
 
     The token is sent to this hub alone: redirects are not followed. Failures are raised as the exceptions of the API.
     """
@@ -65,7 +65,7 @@ class Rest:
                 from farcall.link.security import proxy_for, tls_for
 
                 self._http = httpx2.Client(
-                    headers={"Authorization": f"Bearer {self._token}"},
+                    headers={"Authorization": f"Bearer {self._token}"} if self._token else {},
                     timeout=httpx2.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS),
                     verify=tls_for(self._address, self._ca_file) if self._address.secure else True,
                     proxy=proxy_for(self._address),

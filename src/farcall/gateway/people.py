@@ -180,9 +180,9 @@ OPERATIONS = (
         "POST",
         "/v1/logout",
         "log_out",
-        "End the token that asks, at once.",
+        "End the token that asks, at once, if it came from logging in; others stay.",
         log_out,
-        {204: Answer(None, "Revoked.")},
+        {204: Answer(None, "Logged out.")},
         "people",
     ),
     Operation(

@@ -59,8 +59,12 @@ class Logins:
         return account, await self._accounts.log_in(account, label or "login", admin=admin)
 
     async def log_out(self, subject: access.Subject) -> None:
-        """End the token that asks, at once."""
-        await self._accounts.tokens.revoke(subject, subject.token)
+        """End the token that asks, at once, if it came from logging in. What was made with a purpose stays: it may be
+        in use elsewhere, and the first administrator's is the only one.
+        """
+        for row in await self._store.tokens(subject.key):
+            if row.key == subject.token and row.kind == "login":
+                await self._accounts.tokens.revoke(subject, row.key)
 
     async def set_password(self, subject: access.Subject, new: str, old: str = "") -> None:
         """Another password, or the first. All other tokens that came from logging in end at once; those that were made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,19 @@ def test_the_login_file_is_readable_for_its_owner_alone(login_file: Path) -> Non
     config.remember(HUB, TOKEN, login_file)
     assert stat.S_IMODE(login_file.stat().st_mode) == 0o600
     assert not [path for path in login_file.parent.iterdir() if path != login_file]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are a matter of POSIX")
+def test_a_login_file_that_others_can_read_is_taken_back_and_its_owner_is_told(
+    login_file: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    config.remember(HUB, TOKEN, login_file)
+    login_file.chmod(0o644)
+    assert find(login_file).token == TOKEN
+    assert stat.S_IMODE(login_file.stat().st_mode) == 0o600
+    assert "could be read by others" in capfd.readouterr().err
+    find(login_file)
+    assert capfd.readouterr().err == ""
 
 
 def test_forgetting_a_hub_drops_its_token(login_file: Path) -> None:

@@ -253,6 +253,13 @@ async def test_logging_out_ends_the_token(door: Door) -> None:
     assert (await door.accounts.me(carol)).handle == "carol"
 
 
+async def test_logging_out_leaves_a_token_that_was_made_with_a_purpose(door: Door) -> None:
+    carol = await door.register()
+    made = await door.accounts.tokens.create(carol, scopes=["invoke"])
+    await door.logins.log_out(await door.accounts.authenticate(made.token))
+    await door.accounts.authenticate(made.token)
+
+
 # -- passwords ---------------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,240 @@
+"""People make accounts, log in and out, and change passwords, at terminals and from pipes, with a real hub."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import shutil
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.scenarios.world import FARCALL, World
+
+GOOD = "correct horse battery"
+OTHER = "another fine password"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A hub that anybody may register with."""
+    world = World(tmp_path_factory.mktemp("logins"), FARCALL_HUB_REGISTRATION="open")
+    try:
+        world.start_hub()
+        yield world
+    finally:
+        world.close()
+
+
+@pytest.fixture(autouse=True)
+def logged_in_nowhere(world: World) -> None:
+    shutil.rmtree(world.directory / "config", ignore_errors=True)
+
+
+def run(world: World, *arguments: str, who: str = "", stdin: str = "", code: int = 0) -> str:
+    done = world.farcall(*arguments, who=who, stdin=stdin)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr if code else done.stdout
+
+
+def run_json(world: World, *arguments: str, **more: Any) -> Any:
+    return json.loads(run(world, *arguments, "--json", **more))
+
+
+def register(world: World, handle: str) -> None:
+    arguments = ("register", world.url, "--handle", handle, "--email", f"{handle}@lab.org", "--password-stdin")
+    assert run(world, *arguments, stdin=GOOD + "\n") == f"Logged in to {world.url} as {handle}.\n"
+
+
+def at_a_terminal(world: World, *command: str, answers: list[tuple[str, str]]) -> tuple[int, str]:
+    """Run a command at a terminal of its own and answer its questions; (exit code, what the terminal showed)."""
+    mine, theirs = pty.openpty()
+    process = subprocess.Popen(
+        ["setsid", "--ctty", *command],
+        cwd=world.directory,
+        env=world.environment(),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown, place, deadline = "", 0, time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if not select.select([mine], [], [], 0.2)[0]:
+            continue
+        try:
+            piece = os.read(mine, 4096)
+        except OSError:  # the terminal's other end is gone
+            break
+        if not piece:
+            break
+        shown += piece.decode()
+        if answers and answers[0][0] in shown[place:]:
+            place = len(shown)
+            os.write(mine, (answers.pop(0)[1] + "\n").encode())
+    os.close(mine)
+    assert not answers, f"not asked for: {answers}; the terminal showed:\n{shown}"
+    return process.wait(10), shown
+
+
+def test_somebody_registers_at_a_terminal_and_no_password_is_shown(world: World) -> None:
+    answers = [("Handle", "ada"), ("E-mail", "Ada@lab.org"), ("Password", GOOD), ("Repeat", GOOD)]
+    code, shown = at_a_terminal(world, *FARCALL, "register", world.url, answers=answers)
+    assert code == 0, shown
+    assert f"Logged in to {world.url} as ada." in shown
+    assert GOOD not in shown
+    me = run_json(world, "whoami")
+    assert (me["handle"], me["email"], me["confirmed"]) == ("ada", "ada@lab.org", False)
+    [kept] = (world.directory / "config").rglob("logins.json")
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert GOOD not in kept.read_text()
+
+
+def test_somebody_logs_in_with_a_name_and_a_password_or_a_token(world: World) -> None:
+    register(world, "bea")
+    for name in ("bea", "BEA@lab.org"):
+        code, shown = at_a_terminal(
+            world, *FARCALL, "login", world.url, answers=[("Handle or", name), ("Password", GOOD)]
+        )
+        assert code == 0, shown
+        assert GOOD not in shown
+    run(world, "login", world.url, "--name", "bea", "--password-stdin", stdin=GOOD)
+    token = run(world, "token", "create", "--print-token").strip()
+    code, shown = at_a_terminal(world, *FARCALL, "login", "--token", world.url, answers=[("Token", token)])
+    assert code == 0, shown
+    assert token not in shown
+    assert "no such account" in run(
+        world, "login", world.url, "--name", "bea", "--password-stdin", stdin="wrong", code=1
+    )
+    assert "no such account" in run(world, "login", world.url, "--name", "eve", "--password-stdin", stdin=GOOD, code=1)
+
+
+def test_wrong_turns_of_registration_have_their_sentences(world: World) -> None:
+    register(world, "carl")
+
+    def refused(handle: str, email: str, password: str) -> str:
+        given = ("--handle", handle, "--email", email, "--password-stdin")
+        return run(world, "register", world.url, *given, stdin=password, code=1)
+
+    assert "carl is taken" in refused("carl", "c2@lab.org", GOOD)
+    assert "shorter than 10" in refused("dora", "dora@lab.org", "short")
+    assert "contains your handle" in refused("dora", "dora@lab.org", "dora is my name")
+    assert "looks like" in refused("adm1n", "dora@lab.org", GOOD)
+    assert "no e-mail address" in refused("dora", "dora", GOOD)
+    assert "an account with the address" in refused("dora", "CARL@lab.org", GOOD)
+    assert "is no invitation" in run(world, "register", "--invite", "https://hub.test/x", code=1)
+    assert "Say the URL" in run(world, "register", code=2)
+
+
+def test_logging_out_ends_the_login_at_the_hub_too(world: World) -> None:
+    register(world, "dan")
+    [kept] = (world.directory / "config").rglob("logins.json")
+    [token] = json.loads(kept.read_text())["tokens"].values()
+    assert run(world, "logout") == f"Logged out of {world.url}.\n"
+    assert token not in kept.read_text()
+    assert "revoked" in run(world, "login", world.url, "--token-stdin", stdin=token, code=1)
+    assert "no login" in run(world, "logout", world.url)
+
+
+def test_the_first_administrators_token_outlives_a_logout(world: World) -> None:
+    run(world, "login", world.url, "--token-stdin", stdin=world.tokens["admin"])
+    run(world, "logout")
+    assert run_json(world, "whoami", who="admin")["handle"] == "admin"
+
+
+def test_a_new_password_ends_what_else_is_logged_in(world: World) -> None:
+    register(world, "eva")
+    [kept] = (world.directory / "config").rglob("logins.json")
+    before = kept.read_text()
+    run(world, "login", world.url, "--name", "eva", "--password-stdin", stdin=GOOD)
+    assert "old password is wrong" in run(world, "password", "--password-stdin", stdin=f"guess\n{OTHER}\n", code=1)
+    answers = [("Old", GOOD), ("Password", OTHER), ("Repeat", OTHER)]
+    code, shown = at_a_terminal(world, *FARCALL, "password", answers=answers)
+    assert (code, "holds" in shown, GOOD in shown, OTHER in shown) == (0, True, False, False)
+    assert run_json(world, "whoami")["handle"] == "eva"
+    kept.write_text(before)
+    assert "revoked" in run(world, "whoami", code=1)
+    run(world, "login", world.url, "--name", "eva", "--password-stdin", stdin=OTHER)
+
+
+def test_guessing_is_answered_with_when_to_try_again(world: World) -> None:
+    register(world, "fay")
+    guess = ("login", world.url, "--name", "fay", "--password-stdin")
+    for _ in range(10):
+        run(world, *guess, stdin="guess", code=1)
+    refused = run(world, *guess, stdin=GOOD, code=1)
+    assert "Too many tries" in refused
+    assert "Try again in 3" in refused
+
+
+def test_administrators_see_confirm_disable_and_enable_accounts(world: World) -> None:
+    register(world, "gus")
+    [row] = [line for line in run(world, "account", "list", who="admin").splitlines() if line.startswith("gus")]
+    assert "unconfirmed" in row
+    assert "gus@lab.org is the address of gus" in run(world, "account", "confirm", "gus", who="admin")
+    run(world, "account", "disable", "gus", who="admin")
+    assert "disabled" in run(world, "whoami", code=1)
+    refused = run(world, "login", world.url, "--name", "gus", "--password-stdin", stdin=GOOD, code=1)
+    assert "The account is disabled." in refused
+    assert run(world, "account", "enable", "gus", who="admin") == "gus is enabled.\n"
+    [item] = [item for item in run_json(world, "account", "list", who="admin")["items"] if item["handle"] == "gus"]
+    assert (item["confirmed"], item["disabled"]) == (True, False)
+
+
+def test_several_hubs_are_remembered_side_by_side(world: World, tmp_path: Path) -> None:
+    register(world, "hal")
+    other = World(tmp_path)
+    try:
+        other.start_hub()
+        run(world, "login", other.url, "--token-stdin", stdin=other.tokens["admin"])
+        items = run_json(world, "whoami", "--all")["items"]
+        assert {(item["hub"], item["handle"], item["current"]) for item in items} == {
+            (world.url, "hal", False),
+            (other.url, "admin", True),
+        }
+        other.kill_hub()
+        assert "does not answer" in run(world, "whoami", "--all")
+        run(world, "login", world.url, "--name", "hal", "--password-stdin", stdin=GOOD)
+        assert run_json(world, "whoami")["handle"] == "hal"
+    finally:
+        other.close()
+
+
+NOTEBOOK = """
+import farcall
+client = farcall.login()
+print("I am", client.me()["handle"], "and so is", farcall.client.defaults.default_client().me()["handle"])
+"""
+
+
+def test_python_asks_for_what_it_needs_and_remembers_it(world: World) -> None:
+    register(world, "ida")
+    shutil.rmtree(world.directory / "config")
+    answers = [("Address of the hub", world.url), ("Handle or e-mail", "ida"), ("Password", GOOD)]
+    code, shown = at_a_terminal(world, sys.executable, "-c", NOTEBOOK, answers=answers)
+    assert code == 0, shown
+    assert "I am ida and so is ida" in shown
+    assert GOOD not in shown
+    token = run(world, "token", "create", "--print-token").strip()
+    answers = [("Address of the hub", world.url), ("Handle or e-mail", ""), ("Token", token)]
+    code, shown = at_a_terminal(world, sys.executable, "-c", NOTEBOOK, answers=answers)
+    assert (code, token in shown) == (0, False), shown
+
+
+def test_by_default_only_the_invited_register(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    try:
+        world.start_hub()
+        given = ("--handle", "jim", "--email", "jim@lab.org", "--password-stdin")
+        assert "by invitation only" in run(world, "register", world.url, *given, stdin=GOOD, code=1)
+    finally:
+        world.close()
