@@ -12,7 +12,8 @@ import traceback
 from types import TracebackType
 from typing import Final
 
-_HERE: Final = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_OURS: Final = (os.path.join(_PACKAGE, "guest", ""), os.path.join(_PACKAGE, "authoring", ""))
 _MESSAGE_CHARACTERS: Final = 8 * 1024
 _TRACEBACK_CHARACTERS: Final = 32 * 1024
 _FRAMES: Final = 40
@@ -62,6 +63,7 @@ def _one(error: BaseException) -> str:
     frames = [
         f'  File "{shown_path(code.co_filename)}", line {line}, in {code.co_name}\n'
         for code, line in ((f.f_code, n) for f, n in traceback.walk_tb(_user_part(error.__traceback__)))
+        if not code.co_filename.startswith(_OURS)
     ]
     if len(frames) > _FRAMES:
         left_out = len(frames) - _FRAMES
@@ -83,7 +85,7 @@ def _user_part(tb: TracebackType | None) -> TracebackType | None:
 
 
 def _is_ours(filename: str) -> bool:
-    return filename.startswith(_HERE) or f"{os.sep}asyncio{os.sep}" in filename
+    return filename.startswith(_OURS) or f"{os.sep}asyncio{os.sep}" in filename
 
 
 def shown_path(filename: str) -> str:
