@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from farcall.gateway.services import GatewayOptions, HubServices
 
 JSON = "application/json"
 MSGPACK = "application/msgpack"
+_READS = frozenset({"GET", "HEAD"})
 _SWALLOWED_BYTES = 64 * 1024 * 1024
 _MSGPACK_NAMES = frozenset({MSGPACK, "application/x-msgpack", "application/vnd.msgpack"})
 
@@ -53,6 +54,8 @@ class Exchange:
         """The subject behind the bearer token, as it is now; raises Refused (unauthenticated)."""
         scheme, _, token = self.request.headers.get("authorization", "").partition(" ")
         subject = await self.hub.accounts.authenticate(token.strip() if scheme.lower() == "bearer" else "")
+        if self.request.method not in _READS:  # reads are not recorded, and some come often
+            subject = replace(subject, origin=self.origin)
         self._subject = subject
         return subject
 

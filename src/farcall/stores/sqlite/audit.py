@@ -60,5 +60,5 @@ class AuditReads(Speaker):
 
 
 def _row(row: tuple[Any, ...]) -> AuditRow:
-    key, *fields, detail = row
-    return AuditRow(*fields, _detail(detail), key)
+    key, at, actor, who, token, what, path, about, target, origin, outcome, detail = row
+    return AuditRow(at, actor, who, token, what, path, about, target, origin, outcome, _detail(detail), key)

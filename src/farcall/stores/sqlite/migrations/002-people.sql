@@ -50,6 +50,13 @@ CREATE TABLE members (
 
 CREATE INDEX members_by_account ON members (account);
 
+-- What keys the digests of implementations that a group's members serve: the same code is the same version, whoever of
+-- them serves it.
+CREATE TABLE group_keys (
+    group_account INTEGER PRIMARY KEY REFERENCES accounts,
+    digest_key BLOB NOT NULL
+);
+
 CREATE TABLE invitations (
     key INTEGER PRIMARY KEY AUTOINCREMENT,
     digest BLOB NOT NULL UNIQUE, -- of the secret in the link

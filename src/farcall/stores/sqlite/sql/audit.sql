@@ -21,7 +21,7 @@ audit.key < ?1
     AND (?7 IS NULL OR at < ?7)
     AND (?8 = '[]' OR EXISTS (
         SELECT 1 FROM json_each(?8) AS root
-        WHERE path = root.value OR (path > root.value || '/' AND path < root.value || '0')
+        WHERE audit.path = root.value OR (audit.path > root.value || '/' AND audit.path < root.value || '0')
     ))
 
 -- name: audit_columns
