@@ -33,6 +33,10 @@ def rewrite(town: Town, worker: str, source: str, full: str = "") -> None:
     wait_until(lambda: not full or _number(town, full) > number, what="the new version is served")
 
 
+def _served(town: Town, full: str) -> bool:
+    return any(full in worker["functions"] for worker in town.get("/v1/workers", "alice")["items"])
+
+
 def _number(town: Town, full: str) -> int:
     return int(town.get(f"/v1/functions/{full}", "bob")["version"]) if full else 0
 
@@ -120,6 +124,7 @@ def test_a_function_that_left_the_file_is_no_longer_served(town: Town, bob: farc
         changed = function(stays, "x: int", 'return "still here"')
         rewrite(town, worker, changed, f"alice/open/evolving/{stays}")
         assert bob.get(f"alice/open/evolving/{stays}")(1) == "still here"
+        wait_until(lambda: not _served(town, f"alice/open/evolving/{goes}"), what="the old code is let go")
         with pytest.raises(farcall.NoWorkerAvailable):
             gone(1)
 
