@@ -9,29 +9,23 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
 
-import msgspec
-from blake3 import blake3
-
-from farcall.domain import access, names
+from farcall.domain import access, links, names
 from farcall.domain.difference import difference
 from farcall.domain.errors import Failure, Refused
-from farcall.domain.interface import Interface, InterfaceError
-from farcall.domain.model import DIGEST_BYTES, FunctionOptions
-from farcall.hub import ports
+from farcall.domain.interface import Interface
+from farcall.hub import audit, ports
+from farcall.hub.publications import specify
 from farcall.wire import frames
 
 PUBLICATIONS_LIMIT = 1000
 _REMEMBERED_FUNCTIONS = 20_000
 _COMPILED_INTERFACES = 2_000
-_REQUIREMENTS_LIMIT = 64
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
-
-_encode_options = msgspec.msgpack.Encoder().encode
 
 
 class Recent(Generic[Key, Value]):
@@ -64,6 +58,10 @@ class Entry:
     row: ports.VersionRow
     workers: int
     level: access.Level  # of whoever asked
+    place: str  # where it is listed: its own name, or that of a link
+    typical_seconds: float | None = None  # of running
+    aliases: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()  # to the function, as far as whoever asks may see them
 
 
 class Catalog:
@@ -72,8 +70,11 @@ class Catalog:
     def __init__(self, store: ports.Store, *, ready_for: Callable[[int], int] = lambda _version: 0) -> None:
         self._store = store
         self.ready_for = ready_for
+        self.duration_of: Callable[[int], float | None] = lambda _version: None
         self.epoch = 1
-        self._versions: Recent[str, list[ports.VersionRow]] = Recent(_REMEMBERED_FUNCTIONS)  # of a name, newest first
+        self._functions: Recent[str, ports.FunctionRow] = Recent(_REMEMBERED_FUNCTIONS)  # by their own names
+        self._linked: Recent[str, str] = Recent(_REMEMBERED_FUNCTIONS)  # paths of links, to the functions' own names
+        self._links_of: Recent[str, tuple[str, ...]] = Recent(_REMEMBERED_FUNCTIONS)  # the other way
         self._interfaces: Recent[int, Interface] = Recent(_COMPILED_INTERFACES)
         self._listeners: list[Callable[[list[str]], None]] = []
 
@@ -90,10 +91,10 @@ class Catalog:
         surplus = Failure("too_large", f"A worker serves at most {PUBLICATIONS_LIMIT} functions.")
         answers = [frames.PublishedFunction(item.name[:200], 0, 0, surplus) for item in functions]
         by_handle: dict[str, list[tuple[int, ports.VersionSpec]]] = {}
-        taken: set[str] = set()
+        taken: set[tuple[str, bytes]] = set()
         for index, publication in enumerate(functions[:PUBLICATIONS_LIMIT]):
             try:
-                spec = self._specify(subject, publication, taken)
+                spec = specify(subject, publication, taken)
             except Refused as refusal:
                 answers[index] = frames.PublishedFunction(publication.name[:200], 0, 0, refusal.failure)
             else:
@@ -102,42 +103,11 @@ class Catalog:
         for handle, specs in by_handle.items():
             owner = await self._owner(subject, handle)
             command = ports.PublishVersions(owner, [spec for _, spec in specs], time.time())
-            for (index, spec), outcome in zip(specs, await self._store.do(command), strict=True):
+            recorded = ports.Audited(command, _published_entries(subject, command.at))
+            for (index, spec), outcome in zip(specs, await self._store.do(recorded), strict=True):
                 answers[index] = self._published(spec, outcome, changed)
-        for name in changed:
-            self._versions.drop(name)
-        self._announce(changed)
+        self.forget(changed)
         return answers
-
-    def _specify(self, subject: access.Subject, publication: frames.Publication, taken: set[str]) -> ports.VersionSpec:
-        try:
-            name = names.absolute(subject.handle, publication.name)
-        except names.BadName as error:
-            raise Refused("invalid_request", f"{error}.") from None
-        decision = access.decide(subject, "serve", name)
-        if not decision.allowed:
-            raise Refused(
-                decision.code, decision.reason, "Serve it under your own handle, or ask for the level manage."
-            )
-        if name in taken:
-            raise Refused("conflict", f"{name} is there twice.", "Give one of the two another name.")
-        try:
-            interface = Interface.parse(publication.document)
-        except InterfaceError as error:
-            raise Refused("invalid_request", f"The interface of {name} is malformed: {error}.") from None
-        if len(publication.implementation) != DIGEST_BYTES:
-            raise Refused("invalid_request", f"The implementation digest of {name} has {DIGEST_BYTES} bytes.")
-        _check_options(name, publication.options)
-        taken.add(name)
-        covered = interface.digest + publication.implementation + _encode_options(publication.options)
-        return ports.VersionSpec(
-            name,
-            interface.to_document(),
-            interface.digest,
-            publication.implementation,
-            blake3(covered).digest(DIGEST_BYTES),
-            publication.options,
-        )
 
     async def _owner(self, subject: access.Subject, handle: str) -> int:
         """A function belongs to whoever owns the handle, also if someone else may serve it."""
@@ -152,12 +122,12 @@ class Catalog:
         if not isinstance(outcome, ports.VersionRow):
             failure = Failure(
                 "conflict",
-                f"{spec.name} cannot be a function: it is a namespace, or lies below a function.",
-                "A function and a namespace cannot share a name.",
+                f"{spec.name} cannot be a function: it is a namespace or a link, or lies below one or a function.",
+                "What is in a namespace has names of its own; farcall list shows what there is.",
             )
             return frames.PublishedFunction(spec.name, 0, 0, failure)
-        held = self._versions.get(spec.name)
-        if held is None or all(row.version != outcome.version for row in held):
+        held = self._functions.get(spec.name)
+        if held is None or all(row.version != outcome.version for row in held.versions):
             changed.append(spec.name)
         return frames.PublishedFunction(outcome.name, outcome.version, outcome.number)
 
@@ -165,52 +135,88 @@ class Catalog:
         """Workers of these functions came or went, so another version of them may answer now."""
         self._announce(list(served))
 
+    def forget(self, changed: Sequence[str]) -> None:
+        """These functions, or the names and links that they had, are not what they were."""
+        for name in changed:
+            self._functions.drop(self._own_name(name))
+        self._announce(list(changed))
+        for name in changed:
+            self._linked.drop(name)
+
     def _announce(self, changed: list[str]) -> None:
+        """Under the links too by which they were found: whoever sees them only there is told so."""
         if changed:
             self.epoch += 1
+            told = {link for name in changed for link in self._links_of.get(self._own_name(name)) or ()}
             for listener in self._listeners:
-                listener(changed)
+                listener([*changed, *sorted(told.difference(changed))])
+
+    def _own_name(self, path: str) -> str:
+        return self._linked.get(path) or path
 
     # -- finding -------------------------------------------------------------------------------------------------------
 
     async def version_for(self, subject: access.Subject, name: str, action: access.Action) -> ports.VersionRow:
         """The version that a name means, if the subject may do `action` there; raises Refused.
 
-        Without a version it is the newest that is served, or else the newest. What does not exist and what a stranger
-        may not know of are refused in the same words.
+        Without a version, or with @latest, it is the newest that is served, or else the newest. What does not exist and
+        what a stranger may not know of are refused in the same words.
         """
-        try:
-            wanted = names.reference(name)
-        except names.BadName as error:
-            raise Refused("not_found", f"{error}.", "Names look like handle/namespace/name.") from None
-        decision = access.decide(subject, action, wanted.path)
-        if not decision.allowed:
-            raise _refusal(decision)
-        row = self._chosen(await self._all_versions(wanted.path), wanted)
+        wanted = asked_name(name)
+        function = await self.function_for(subject, wanted.path, action)
+        row = self._chosen(function, wanted)
         if row is None:
-            if wanted.moving or not await self._all_versions(wanted.path):
-                raise _refusal(access.unknown(wanted.path))
-            raise Refused("not_found", f"{wanted.path} has no version {str(wanted).partition('@')[2]}.")
+            selector = str(wanted).partition("@")[2]
+            if not wanted.alias:
+                raise Refused(
+                    "not_found",
+                    f"{function.name} has no version {selector}.",
+                    f"farcall versions {function.name} shows those that there are.",
+                )
+            there = ", ".join(sorted(function.aliases)) or "none"
+            raise Refused("not_found", f"{function.name} has no alias {selector}.", f"Aliases there: {there}.")
         return row
 
-    def _chosen(self, rows: list[ports.VersionRow], wanted: names.Reference) -> ports.VersionRow | None:
+    async def function_for(self, subject: access.Subject, path: str, action: access.Action) -> ports.FunctionRow:
+        """The function at a path, its own or that of a link, if the subject may do `action` with it; raises Refused."""
+        function = await self.function(path)
+        if function is None:
+            raise _refusal(_if_allowed(access.decide(subject, action, path)) or access.unknown(path))
+        decision = links.decide_at(subject, action, function.name, function.passing)
+        if decision.code == "not_found" or not _knows(subject, path, function):
+            raise _refusal(access.unknown(path))
+        if not decision.allowed:
+            raise _refusal(decision)
+        return function
+
+    def _chosen(self, function: ports.FunctionRow, wanted: names.Reference) -> ports.VersionRow | None:
+        rows = function.versions
         if wanted.number is not None:
             return next((row for row in rows if row.number == wanted.number), None)
         if wanted.digest:
             return next((row for row in rows if row.digest.hex().startswith(wanted.digest)), None)
-        if not rows or not wanted.moving:
-            return None
-        return next((row for row in rows if self.ready_for(row.version)), rows[0])
+        if not wanted.moving:
+            meant = function.aliases.get(wanted.alias)
+            return next((row for row in rows if row.version == meant), None)
+        return next((row for row in rows if self.ready_for(row.version)), rows[0] if rows else None)
 
-    async def _all_versions(self, name: str) -> list[ports.VersionRow]:
-        held = self._versions.get(name)
+    async def function(self, path: str) -> ports.FunctionRow | None:
+        """The function at a path, its own or that of a link. Decides nothing."""
+        held = self._functions.get(self._own_name(path))
         if held is not None:
             return held
         epoch = self.epoch
-        rows = sorted(await self._store.versions(name), key=lambda row: -row.number)
-        if rows and epoch == self.epoch:
-            self._versions.put(name, rows)
-        return rows
+        row = await self._store.function(path=path)
+        if row is not None and epoch == self.epoch:
+            self._functions.put(row.name, row)
+            linked = tuple(link.path for link in row.links)
+            if linked:
+                self._links_of.put(row.name, linked)
+            else:
+                self._links_of.drop(row.name)
+            for link in linked:
+                self._linked.put(link, row.name)
+        return row
 
     async def by_key(self, version: int) -> ports.VersionRow:
         """The version with this key, for what was checked before; raises Refused (not_found)."""
@@ -229,54 +235,104 @@ class Catalog:
 
     async def changes(self, row: ports.VersionRow, interface: bytes) -> str:
         """How the interface of `row` differs from the one with this digest, in words."""
-        for other in await self._all_versions(row.name):
+        function = await self.function(row.name)
+        for other in function.versions if function is not None else ():
             if other.interface == interface:
                 return "; ".join(difference(self.interface(other), self.interface(row)).splitlines())
         return "the interface that you imported is not known here"
 
     async def show(self, subject: access.Subject, name: str) -> Entry:
         """One version with its availability; raises Refused."""
-        return self._entry(subject, await self.version_for(subject, name, "view"))
+        row = await self.version_for(subject, name, "view")
+        function = await self.function_for(subject, row.name, "view")
+        return self._entry(subject, row, function)
 
     async def versions(self, subject: access.Subject, name: str) -> list[Entry]:
         """All versions of a function, newest first; raises Refused."""
-        row = await self.version_for(subject, name, "view")
-        return [self._entry(subject, each) for each in await self._all_versions(row.name)]
+        function = await self.function_for(subject, asked_name(name).path, "view")
+        return [self._entry(subject, row, function) for row in function.versions]
 
     async def functions(
         self, subject: access.Subject, *, text: str = "", below: str = "", limit: int = 50, cursor: str | None = None
     ) -> tuple[list[Entry], str | None]:
-        """A page of the functions that the subject may see, by name, and the cursor of the next page."""
-        if below:
-            try:
-                below = names.path(below)
-            except names.BadName as error:
-                raise Refused("invalid_request", f"{error}.") from None
-        page = await self._store.functions(access.visible_roots(subject), text, below, limit, cursor)
-        seen = [row for row in page.items if access.decide(subject, "view", row.name).allowed]
-        return [self._entry(subject, row) for row in seen], page.next
+        """A page of what the subject may see, and the cursor of the next page; raises Refused.
 
-    def _entry(self, subject: access.Subject, row: ports.VersionRow) -> Entry:
-        return Entry(row, self.ready_for(row.version), access.level_at(subject, row.name))
+        Without `text` by name, links too, under their own names; with it the functions that fit, best first. A page may
+        be shorter than asked for: what points to something that the subject may not see is left out.
+        """
+        if below:
+            below = asked_path(below)
+        try:
+            page = await self._store.functions(access.visible_roots(subject), text, below, limit, cursor)
+        except ValueError:
+            raise Refused("invalid_request", "This is no cursor of such a list.", "Begin without one.") from None
+        entries = [await self._listed(subject, hit) for hit in page.items]
+        return [entry for entry in entries if entry is not None], page.next
+
+    async def _listed(self, subject: access.Subject, hit: ports.Hit) -> Entry | None:
+        row, function = hit.row, None
+        if hit.place != row.name or not access.decide(subject, "view", row.name).allowed:
+            function = await self.function(hit.place)
+            passing = function.passing if function is not None else ()
+            if not links.decide_at(subject, "view", row.name, passing).allowed:
+                return None
+        return replace(self._entry(subject, row, function), place=hit.place)
+
+    def _entry(self, subject: access.Subject, row: ports.VersionRow, function: ports.FunctionRow | None) -> Entry:
+        return Entry(
+            row,
+            self.ready_for(row.version),
+            links.level_with(subject, row.name, function.passing if function is not None else ()),
+            row.name,
+            self.duration_of(row.version) or row.typical_seconds,
+            tuple(sorted(alias for alias, version in function.aliases.items() if version == row.version))
+            if function is not None
+            else (),
+            tuple(link.path for link in function.links if access.decide(subject, "view", link.path).allowed)
+            if function is not None
+            else (),
+        )
+
+
+def asked_name(text: str) -> names.Reference:
+    """A function's name with an optional version, as somebody wrote it; raises Refused (not_found)."""
+    try:
+        return names.reference(text)
+    except names.BadName as error:
+        raise Refused("not_found", f"{error}.", "Names look like handle/namespace/name.") from None
+
+
+def asked_path(text: str) -> str:
+    """The path of a function or namespace, as somebody wrote it; raises Refused (invalid_request)."""
+    try:
+        return names.path(text)
+    except names.BadName as error:
+        raise Refused("invalid_request", f"{error}.") from None
+
+
+def _if_allowed(decision: access.Decision) -> access.Decision | None:
+    """A refusal that tells no more than the path itself does; what is allowed there is simply not there."""
+    return None if decision.allowed else decision
+
+
+def _knows(subject: access.Subject, path: str, function: ports.FunctionRow) -> bool:
+    """Whether the subject may know that this path leads to the function."""
+    return path == function.name or access.decide(subject, "view", path).allowed
+
+
+def _published_entries(subject: access.Subject, at: float) -> Callable[[Any], list[ports.AuditEntry]]:
+    """Entries of the audit log for those versions that are new."""
+
+    def entries(outcomes: Any) -> list[ports.AuditEntry]:
+        return [
+            audit.entry(subject, "function.publish", path=row.name, at=at, version=row.number)
+            for row in outcomes
+            if isinstance(row, ports.VersionRow) and row.created_at == at
+        ]
+
+    return entries
 
 
 def _refusal(decision: access.Decision) -> Refused:
     hint = "Check the name, or ask its owner to share it." if decision.code == "not_found" else ""
     return Refused(decision.code, decision.reason, hint)
-
-
-def _check_options(name: str, options: FunctionOptions) -> None:
-    """Raises Refused for options that no worker of ours would send."""
-    complaint = ""
-    if options.timeout_seconds is not None and not 0 < options.timeout_seconds < float("inf"):
-        complaint = "a timeout is more than 0 seconds"
-    elif not 1 <= options.tries <= 1000:
-        complaint = "a function is tried 1 to 1000 times"
-    elif not 0 <= options.backoff_seconds <= 86_400:
-        complaint = "the pause before another try is 0 to 86400 seconds"
-    elif options.concurrency is not None and options.concurrency < 1:
-        complaint = "a concurrency limit is at least 1"
-    elif len(options.requires) > _REQUIREMENTS_LIMIT:
-        complaint = f"there are at most {_REQUIREMENTS_LIMIT} requirements"
-    if complaint:
-        raise Refused("invalid_request", f"The options of {name} are wrong: {complaint}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from farcall.hub.ports import (
@@ -16,10 +16,8 @@ from farcall.hub.ports import (
     GrantRow,
     MembershipRow,
     Outcome,
-    Page,
     PinBlob,
     PresenceRow,
-    PublishVersions,
     PutGrant,
     PutPresence,
     RevokeToken,
@@ -27,7 +25,6 @@ from farcall.hub.ports import (
     SetLimits,
     TokenRow,
     VersionRow,
-    VersionSpec,
 )
 
 _EVERYBODY = AccountRow(0, "public", "", False, False, 1, 0.0, "public")
@@ -49,7 +46,6 @@ class MemoryCatalog:
     tokens: dict[int, tuple[bytes, TokenRow]] = field(default_factory=dict)
     grants: dict[tuple[str, int], GrantRow] = field(default_factory=dict)
     versions: dict[int, VersionRow] = field(default_factory=dict)
-    functions: dict[str, int] = field(default_factory=dict)
     presences: dict[str, PresenceRow] = field(default_factory=dict)
     blobs: set[str] = field(default_factory=set)
     sizes: dict[str, int] = field(default_factory=dict)  # of blobs that were uploaded
@@ -168,6 +164,7 @@ class MemoryCatalog:
             command.expires_at,
             command.limits,
             command.invitation,
+            self.accounts[command.by].handle if command.by in self.accounts else "",
         )
         return key
 
@@ -210,61 +207,6 @@ class MemoryCatalog:
     def grants_below(self, path: str) -> list[GrantRow]:
         found = [row for row in self.grants.values() if at_or_below(row.path, path)]
         return sorted(found, key=lambda row: (row.path, row.grantee_handle))
-
-    # -- versions ------------------------------------------------------------------------------------------------------
-
-    def publish_versions(self, command: PublishVersions) -> list[VersionRow | Outcome]:
-        return [self._publish(item, command.account, command.at) for item in command.items]
-
-    def _publish(self, item: VersionSpec, account: int, at: float) -> VersionRow | Outcome:
-        function = self.functions.get(item.name)
-        if function is None:
-            if any(at_or_below(name, item.name) or at_or_below(item.name, name) for name in self.functions):
-                return Outcome.CONFLICT
-            function = self.functions[item.name] = len(self.functions) + 1
-        known = self.of_function(item.name)
-        for row in known:
-            if row.digest == item.digest:
-                return row
-        owner = known[0].owner if known else account
-        key = len(self.versions) + 1
-        for row in known:
-            self.versions[row.version] = replace(row, newest=False)
-        self.versions[key] = VersionRow(
-            version=key,
-            function=function,
-            name=item.name,
-            owner=owner,
-            owner_handle=self.accounts[owner].handle,
-            number=len(known) + 1,
-            digest=item.digest,
-            interface=item.interface,
-            implementation=item.implementation,
-            document=item.document,
-            options=item.options,
-            created_at=at,
-            newest=True,
-        )
-        return self.versions[key]
-
-    def of_function(self, name: str) -> list[VersionRow]:
-        """Newest first."""
-        found = [row for row in self.versions.values() if row.name == name]
-        return sorted(found, key=lambda row: -row.number)
-
-    def page_of_functions(self, roots: Sequence[str], text: str, below: str, limit: int, cursor: str | None) -> Page:
-        wanted = text.lower()
-        found = [
-            row
-            for row in sorted(self.versions.values(), key=lambda row: row.name)
-            if row.newest
-            and row.name > (cursor or "")
-            and any(at_or_below(row.name, root) for root in roots)
-            and at_or_below(row.name, below)
-            and (wanted in row.name.lower() or wanted in str(row.document).lower())
-        ]
-        items: list[VersionRow] = found[:limit]
-        return Page(list(items), items[-1].name if len(found) > limit else None)
 
     # -- presence and blobs --------------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from farcall.hub.ports import (
     AddAudit,
     AddConfirmation,
     AddNotes,
+    AliasMove,
     Audited,
     AuditFilter,
     BeginEpoch,
@@ -34,14 +35,17 @@ from farcall.hub.ports import (
     ConfirmationRow,
     ConfirmEmail,
     CreateAccount,
+    CreateGroup,
     CreateToken,
     DeleteGrant,
+    DeleteGroup,
     EndPresence,
     Erase,
     ExpireGrants,
     Expunge,
     FlagCancel,
     FreeHandles,
+    FunctionRow,
     GrantRow,
     InvitationRow,
     InvocationFilter,
@@ -49,18 +53,21 @@ from farcall.hub.ports import (
     Lane,
     Lease,
     LeaseItem,
+    MemberRow,
     MembershipRow,
+    NamespaceRow,
     Note,
     NoteMail,
     Outcome,
     Page,
     PinBlob,
     PresenceRow,
-    PublishVersions,
     PutGrant,
     PutInvitation,
+    PutMember,
     PutPresence,
     Queued,
+    RemoveMember,
     Requeue,
     RequeueItem,
     RevokeToken,
@@ -77,6 +84,8 @@ from farcall.hub.ports import (
 )
 from farcall.testing.memory_audit import MemoryAudit
 from farcall.testing.memory_catalog import MemoryCatalog, at_or_below
+from farcall.testing.memory_functions import MemoryFunctions
+from farcall.testing.memory_groups import MemoryGroups
 from farcall.testing.memory_invitations import MemoryInvitations
 from farcall.testing.memory_people import MemoryPeople
 from farcall.testing.memory_usage import MemoryUsage
@@ -124,6 +133,8 @@ class MemoryStore:
         self._refusal = ""
         self._post: Post = lambda call: call()
         catalog, people = self.catalog, self.people
+        self._functions = functions = MemoryFunctions(catalog, invitations, self._unfinished_of)
+        self._groups = groups = MemoryGroups(catalog, functions, invitations)
         self._handlers: dict[type, Callable[[Any], Any]] = {
             Accept: lambda command: [self._accept(item) for item in command.items],
             Lease: lambda command: [self._lease(item) for item in command.items],
@@ -133,6 +144,10 @@ class MemoryStore:
             Claim: self._claim,
             AddNotes: lambda command: [self._add_note(note) for note in command.items],
             Expunge: self._expunge,
+            CreateGroup: groups.create_group,
+            PutMember: groups.put_member,
+            RemoveMember: groups.remove_member,
+            DeleteGroup: groups.delete_group,
             Audited: self._audited,
             AddAudit: self._audit.add_audit,
             BeginEpoch: catalog.begin_epoch,
@@ -153,7 +168,7 @@ class MemoryStore:
             CloseInvitation: invitations.close_invitation,
             NoteMail: invitations.note_mail,
             ExpireGrants: invitations.expire_grants,
-            PublishVersions: catalog.publish_versions,
+            **functions.handlers,
             PutPresence: catalog.put_presence,
             EndPresence: catalog.end_presence,
             PinBlob: catalog.pin_blob,
@@ -197,10 +212,11 @@ class MemoryStore:
     def _accept(self, item: NewInvocation) -> Outcome:
         before = self._records.get(item.id)
         if before is not None:
-            known = before.invocation
-            same = known.request_digest == item.request_digest and known.caller == item.caller
+            held = before.invocation
+            same = held.request_digest == item.request_digest and held.caller == item.caller
             return Outcome.DUPLICATE if same else Outcome.CONFLICT
-        if item.version not in self.catalog.versions:
+        known = self.catalog.versions.get(item.version)
+        if known is None or known.deleted:
             return Outcome.MISSING
         caller = self.catalog.accounts.get(item.caller)
         if caller is None or caller.disabled or caller.access_epoch != item.access_epoch:
@@ -437,6 +453,15 @@ class MemoryStore:
     async def memberships(self, account: int) -> list[MembershipRow]:
         return self.catalog.memberships(account)
 
+    async def groups(self) -> list[AccountRow]:
+        return self._groups.groups()
+
+    async def members(self, group: int) -> list[MemberRow]:
+        return self._groups.members(group)
+
+    async def digest_keys(self, account: int) -> dict[str, bytes]:
+        return self._groups.digest_keys(account)
+
     async def grants_below(self, path: str) -> list[GrantRow]:
         return self.catalog.grants_below(path)
 
@@ -463,16 +488,38 @@ class MemoryStore:
     ) -> VersionRow | None:
         if key is not None:
             return self.catalog.versions.get(key)
-        found = self.catalog.of_function(name or "")
-        return next((row for row in found if number in (None, row.number)), None)
+        found = self._functions.function(name, None)
+        own = found is not None and found.name == name
+        versions = found.versions if found is not None and own else ()
+        return next((row for row in versions if number in (None, row.number)), None)
 
-    async def versions(self, name: str) -> list[VersionRow]:
-        return self.catalog.of_function(name)
+    async def function(self, *, path: str | None = None, key: int | None = None) -> FunctionRow | None:
+        return self._functions.function(path, key)
 
     async def functions(
         self, roots: Sequence[str], text: str = "", below: str = "", limit: int = 50, cursor: str | None = None
     ) -> Page:
-        return self.catalog.page_of_functions(roots, text, below, limit, cursor)
+        return self._functions.functions(roots, text, below, limit, cursor)
+
+    async def functions_in(self, path: str) -> list[FunctionRow]:
+        return self._functions.functions_in(path)
+
+    async def namespaces(
+        self, roots: Sequence[str], below: str = "", limit: int = 50, cursor: str | None = None
+    ) -> Page:
+        return self._functions.namespaces(roots, below, limit, cursor)
+
+    async def namespace(self, path: str) -> NamespaceRow | None:
+        return self._functions.namespace(path)
+
+    async def alias_moves(self, function: int) -> list[AliasMove]:
+        return self._functions.alias_moves(function)
+
+    async def unfinished_of(self, version: int) -> int:
+        return self._unfinished_of(version)
+
+    def _unfinished_of(self, version: int) -> int:
+        return sum(r.invocation.version == version and not r.state.final for r in self._records.values())
 
     async def presences(self, version: int | None = None, include_gone: bool = False) -> list[PresenceRow]:
         return self.catalog.present(version, include_gone)

@@ -8,6 +8,21 @@ from typing import Any
 
 from farcall.domain.model import FunctionOptions
 from farcall.hub.ports.audit import AddAudit, Audited
+from farcall.hub.ports.catalog import (
+    DeleteAlias,
+    DeleteFunction,
+    DeleteLink,
+    DeleteNamespace,
+    DeleteVersion,
+    Deprecate,
+    KeepDurations,
+    MakeNamespace,
+    MoveAlias,
+    PutLink,
+    Rename,
+    RollBackAlias,
+)
+from farcall.hub.ports.groups import CreateGroup, DeleteGroup, PutMember, RemoveMember
 from farcall.hub.ports.invitations import (
     AcceptInvitation,
     CloseInvitation,
@@ -185,6 +200,10 @@ Command = (
     | FlagCancel
     | Claim
     | AddNotes
+    | CreateGroup
+    | PutMember
+    | RemoveMember
+    | DeleteGroup
     | Audited
     | AddAudit
     | BeginEpoch
@@ -201,6 +220,18 @@ Command = (
     | PutGrant
     | DeleteGrant
     | PublishVersions
+    | DeleteFunction
+    | DeleteVersion
+    | Deprecate
+    | KeepDurations
+    | MakeNamespace
+    | DeleteNamespace
+    | Rename
+    | PutLink
+    | DeleteLink
+    | MoveAlias
+    | RollBackAlias
+    | DeleteAlias
     | PutPresence
     | EndPresence
     | PinBlob

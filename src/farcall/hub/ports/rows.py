@@ -50,6 +50,7 @@ class GrantRow:
     expires_at: float | None = None
     limits: str = "{}"  # JSON
     invitation: int | None = None  # through which it came
+    by_handle: str = ""
 
 
 @dataclass(slots=True, frozen=True)

@@ -9,6 +9,7 @@ from farcall.domain.model import Settlement
 from farcall.hub.ports.audit import AuditFilter
 from farcall.hub.ports.catalog import AliasMove, FunctionRow, NamespaceRow
 from farcall.hub.ports.commands import Command
+from farcall.hub.ports.groups import MemberRow
 from farcall.hub.ports.invitations import InvitationRow
 from farcall.hub.ports.invocations import Lane, Note, Queued
 from farcall.hub.ports.people import ConfirmationRow
@@ -105,6 +106,15 @@ class Store(Protocol):
 
     async def memberships(self, account: int) -> list[MembershipRow]:
         """The groups of an account, by handle."""
+
+    async def groups(self) -> list[AccountRow]:
+        """All groups, by handle."""
+
+    async def members(self, group: int) -> list[MemberRow]:
+        """The members of a group, by handle."""
+
+    async def digest_keys(self, account: int) -> dict[str, bytes]:
+        """By the handle of each of the account's groups: what keys the digests of implementations there."""
 
     async def grants_below(self, path: str) -> list[GrantRow]:
         """Grants on this path and everything below it."""

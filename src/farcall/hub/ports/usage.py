@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -26,12 +27,12 @@ class Erase:
 
 @dataclass(slots=True, frozen=True)
 class UsageFilter:
-    """`caller` and `owner` narrow to an account, `function` to a name and everything below it, `since` and `until` to
-    days (since 1970, UTC), both included. What `by_…` does not tell apart is summed.
+    """`caller` narrows to an account, `owners` to functions of any of these, `function` to a name and everything below
+    it, `since` and `until` to days (since 1970, UTC), both included. What `by_…` does not tell apart is summed.
     """
 
     caller: int | None = None
-    owner: int | None = None
+    owners: Sequence[int] | None = None
     function: str | None = None
     since: int = 0
     until: int = 1 << 40

@@ -1,4 +1,4 @@
-"""Commands about accounts, tokens, grants and versions. They run in the writer's thread, within its transaction."""
+"""Commands about accounts, tokens and grants. They run in the writer's thread, within its transaction."""
 
 from __future__ import annotations
 
@@ -10,14 +10,10 @@ from farcall.hub.ports import (
     CreateToken,
     DeleteGrant,
     Outcome,
-    PublishVersions,
     PutGrant,
     RevokeToken,
     SetDisabled,
-    VersionRow,
-    VersionSpec,
 )
-from farcall.stores.sqlite import rows
 from farcall.stores.sqlite.queries import Speaker
 
 _encode_json = msgspec.json.encode
@@ -98,31 +94,6 @@ class CatalogCommands(Speaker):
         concerned = [key for (key,) in self.all("affected_by", grantee)]
         self.one("bump_epochs", _encode_json(concerned).decode())
         return bool(concerned)
-
-    def publish_versions(self, command: PublishVersions) -> list[VersionRow | Outcome]:
-        return [self._publish(item, command.account, command.at) for item in command.items]
-
-    def _publish(self, item: VersionSpec, account: int, at: float) -> VersionRow | Outcome:
-        function = self.one("function_by_name", item.name)
-        if function is None:
-            above = item.name.split("/")
-            names = ["/".join(above[:length]) for length in range(1, len(above))]
-            if self.one("name_is_namespace", item.name, _encode_json(names).decode()):
-                return Outcome.CONFLICT
-            function = self.one("create_function", item.name, account, at)
-        key = self.one("version_by_digest", function, item.digest)
-        if key is None:
-            key = self.one(
-                "create_version",
-                function,
-                item.digest,
-                item.interface,
-                item.implementation,
-                _encode_json(item.document).decode(),
-                _encode_json(item.options).decode(),
-                at,
-            )
-        return rows.version(self.one("version_by_key", key))
 
 
 def _found(key: object) -> Outcome:

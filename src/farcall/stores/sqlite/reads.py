@@ -19,6 +19,7 @@ from farcall.hub.ports import (
     InvocationFilter,
     InvocationRow,
     Lane,
+    MemberRow,
     MembershipRow,
     Note,
     Page,
@@ -27,13 +28,13 @@ from farcall.hub.ports import (
     TokenRow,
     UsageFilter,
     UsageRow,
-    VersionRow,
 )
 from farcall.stores.sqlite import rows
 from farcall.stores.sqlite.audit import AuditReads
+from farcall.stores.sqlite.function_reads import FunctionReads
 from farcall.stores.sqlite.inflow import body_key
 from farcall.stores.sqlite.invocations import queued_rows
-from farcall.stores.sqlite.queries import Speaker, Statements
+from farcall.stores.sqlite.queries import Statements
 
 _BEYOND = 1 << 62
 _IDS_PER_STEP = 512
@@ -42,7 +43,7 @@ _decode_json = msgspec.json.Decoder(list[Any]).decode
 _detail = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-class Reads(Speaker):
+class Reads(FunctionReads):
     """One reader: a connection and what it can be asked."""
 
     def __init__(self, connection: apsw.Connection, statements: Statements) -> None:
@@ -134,15 +135,15 @@ class Reads(Speaker):
         return [(identifier, name) for identifier, name in self.all("unfinished", caller)]
 
     def usage(self, query: UsageFilter) -> list[UsageRow]:
-        which, whose = "usage", None
+        which = "usage"
         if query.caller is not None:
-            which, whose = "usage_of_caller", query.caller
-        elif query.owner is not None:
-            which, whose = "usage_of_owner", query.owner
+            which = "usage_of_caller"
+        elif query.owners is not None:
+            which = "usage_of_owners"
         found = self.all(
             which,
-            whose,
-            query.owner,
+            query.caller,
+            None if query.owners is None else _encode_json(list(query.owners)).decode(),
             query.function,
             query.since,
             query.until,
@@ -193,6 +194,15 @@ class Reads(Speaker):
     def memberships(self, account: int) -> list[MembershipRow]:
         return [rows.membership(row) for row in self.all("memberships", account)]
 
+    def groups(self) -> list[AccountRow]:
+        return [rows.account(row) for row in self.all("groups")]
+
+    def members(self, group: int) -> list[MemberRow]:
+        return [MemberRow(*row) for row in self.all("members", group)]
+
+    def digest_keys(self, account: int) -> dict[str, bytes]:
+        return dict(self.all("digest_keys", account))
+
     def grants_below(self, path: str) -> list[GrantRow]:
         return [rows.grant(row) for row in self.all("grants_below", path)]
 
@@ -216,22 +226,6 @@ class Reads(Speaker):
 
     def invited_since(self, by: int, since: float) -> int:
         return int(self.one("invited_since", by, since))
-
-    def version(self, key: int | None, name: str | None, number: int | None) -> VersionRow | None:
-        if key is not None:
-            row = self.one("version_by_key", key)
-        else:
-            row = self.one("versions_by_name", name, number, 1)
-        return None if row is None else rows.version(row)
-
-    def versions(self, name: str) -> list[VersionRow]:
-        return [rows.version(row) for row in self.all("versions_by_name", name, None, -1)]
-
-    def functions(self, roots: Sequence[str], text: str, below: str, limit: int, cursor: str | None) -> Page:
-        asked = _encode_json(list(roots)).decode()
-        found = self.all("functions_page", asked, text, below, cursor or "", limit + 1)
-        items = [rows.version(row) for row in found[:limit]]
-        return Page(items, items[-1].name if len(found) > limit else None)
 
     # -- presence ------------------------------------------------------------------------------------------------------
 

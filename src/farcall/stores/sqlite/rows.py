@@ -39,7 +39,7 @@ def membership(row: tuple[Any, ...]) -> MembershipRow:
 def version(row: tuple[Any, ...]) -> VersionRow:
     (
         key, function, name, owner, handle, number, digest, interface, implementation, document, options, created_at,
-        newest,
+        newest, deprecated, deprecated_at, seen_at, typical_seconds, deleted,
     ) = row  # fmt: skip
     return VersionRow(
         key,
@@ -55,6 +55,11 @@ def version(row: tuple[Any, ...]) -> VersionRow:
         _options(options),
         created_at,
         bool(newest),
+        deprecated,
+        deprecated_at,
+        seen_at,
+        typical_seconds,
+        bool(deleted),
     )
 
 

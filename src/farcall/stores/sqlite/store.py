@@ -13,15 +13,19 @@ import apsw
 from farcall.domain.model import Settlement
 from farcall.hub.ports import (
     AccountRow,
+    AliasMove,
     AuditFilter,
     Command,
     ConfirmationRow,
+    FunctionRow,
     GrantRow,
     InvitationRow,
     InvocationFilter,
     InvocationRow,
     Lane,
+    MemberRow,
     MembershipRow,
+    NamespaceRow,
     Note,
     Page,
     PresenceRow,
@@ -34,6 +38,7 @@ from farcall.hub.ports import (
     VersionRow,
 )
 from farcall.stores.sqlite import schema
+from farcall.stores.sqlite.functions import FunctionCommands
 from farcall.stores.sqlite.lock import DirectoryLock
 from farcall.stores.sqlite.queries import Statements
 from farcall.stores.sqlite.readers import Readers
@@ -72,6 +77,7 @@ class SqliteStore:
         try:
             self._connection = schema.connect_writer(self.path, self._limits.log_pages)
             schema.migrate(self._connection, self.path)
+            _index(self._connection, statements)
             schema.grow_log(self._connection, self.path, self._limits.log_pages)
             self._writer = Writer(self._connection, statements, self._limits, post)
         except BaseException as error:
@@ -198,6 +204,15 @@ class SqliteStore:
     async def memberships(self, account: int) -> list[MembershipRow]:
         return await self._ask().ask(lambda reads: reads.memberships(account))
 
+    async def groups(self) -> list[AccountRow]:
+        return await self._ask().ask(lambda reads: reads.groups())
+
+    async def members(self, group: int) -> list[MemberRow]:
+        return await self._ask().ask(lambda reads: reads.members(group))
+
+    async def digest_keys(self, account: int) -> dict[str, bytes]:
+        return await self._ask().ask(lambda reads: reads.digest_keys(account))
+
     async def grants_below(self, path: str) -> list[GrantRow]:
         return await self._ask().ask(lambda reads: reads.grants_below(path))
 
@@ -224,16 +239,39 @@ class SqliteStore:
     ) -> VersionRow | None:
         return await self._ask().ask(lambda reads: reads.version(key, name, number))
 
-    async def versions(self, name: str) -> list[VersionRow]:
-        return await self._ask().ask(lambda reads: reads.versions(name))
+    async def function(self, *, path: str | None = None, key: int | None = None) -> FunctionRow | None:
+        return await self._ask().ask(lambda reads: reads.function(path, key))
 
     async def functions(
         self, roots: Sequence[str], text: str = "", below: str = "", limit: int = 50, cursor: str | None = None
     ) -> Page:
         return await self._ask().ask(lambda reads: reads.functions(roots, text, below, limit, cursor))
 
+    async def functions_in(self, path: str) -> list[FunctionRow]:
+        return await self._ask().ask(lambda reads: reads.functions_in(path))
+
+    async def namespaces(
+        self, roots: Sequence[str], below: str = "", limit: int = 50, cursor: str | None = None
+    ) -> Page:
+        return await self._ask().ask(lambda reads: reads.namespaces(roots, below, limit, cursor))
+
+    async def namespace(self, path: str) -> NamespaceRow | None:
+        return await self._ask().ask(lambda reads: reads.namespace(path))
+
+    async def alias_moves(self, function: int) -> list[AliasMove]:
+        return await self._ask().ask(lambda reads: reads.alias_moves(function))
+
+    async def unfinished_of(self, version: int) -> int:
+        return await self._ask().ask(lambda reads: reads.unfinished_of(version))
+
     async def presences(self, version: int | None = None, include_gone: bool = False) -> list[PresenceRow]:
         return await self._ask().ask(lambda reads: reads.presences(version, include_gone))
 
     async def blob_readable(self, digest: str, account: int) -> bool:
         return await self._ask().ask(lambda reads: reads.blob_readable(digest, account, self._wall()))
+
+
+def _index(connection: apsw.Connection, statements: Statements) -> None:
+    """What was published before there was a full-text index gets into it."""
+    with connection:
+        FunctionCommands(connection, statements).index_all()

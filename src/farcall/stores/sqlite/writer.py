@@ -32,8 +32,13 @@ from farcall.hub.ports import (
     Complete,
     ConfirmEmail,
     CreateAccount,
+    CreateGroup,
     CreateToken,
+    DeleteFunction,
     DeleteGrant,
+    DeleteGroup,
+    DeleteNamespace,
+    DeleteVersion,
     EndPresence,
     Erase,
     ExpireGrants,
@@ -46,7 +51,10 @@ from farcall.hub.ports import (
     PublishVersions,
     PutGrant,
     PutInvitation,
+    PutMember,
     PutPresence,
+    RemoveMember,
+    Rename,
     Requeue,
     RevokeToken,
     SetDisabled,
@@ -58,6 +66,8 @@ from farcall.hub.ports import (
 )
 from farcall.stores.sqlite.audit import AuditCommands
 from farcall.stores.sqlite.catalog import CatalogCommands
+from farcall.stores.sqlite.functions import FunctionCommands
+from farcall.stores.sqlite.groups import GroupCommands
 from farcall.stores.sqlite.inflow import AcceptOrder, Admission, Inflow
 from farcall.stores.sqlite.invitations import InvitationCommands
 from farcall.stores.sqlite.invocations import InvocationCommands
@@ -84,8 +94,12 @@ _DISK_ERRORS = (
     OSError,
 )
 # After these rows of `invocations` may be read, or what they are charged may change: gathered rows are written first.
-_READS_ROWS = (Lease, Requeue, FlagCancel, Claim, PinBlob, CollectBlobs, Expunge, Erase)
+_READS_ROWS = (Lease, Requeue, FlagCancel, Claim, PinBlob, CollectBlobs, Expunge, Erase, DeleteVersion)
 _CHANGES_ACCESS = (
+    CreateGroup,
+    PutMember,
+    RemoveMember,
+    DeleteGroup,
     CreateAccount,
     SetDisabled,
     SetLimits,
@@ -94,6 +108,10 @@ _CHANGES_ACCESS = (
     AcceptInvitation,
     ExpireGrants,
     PublishVersions,
+    DeleteFunction,
+    DeleteVersion,
+    DeleteNamespace,
+    Rename,
 )
 
 
@@ -137,7 +155,9 @@ class Writer:
         self._invocations = InvocationCommands(connection, statements)
         self._audit = AuditCommands(connection, statements)
         catalog = CatalogCommands(connection, statements)
+        functions = FunctionCommands(connection, statements)
         invitations = InvitationCommands(connection, statements)
+        groups = GroupCommands(connection, statements)
         people = PeopleCommands(connection, statements)
         presence = PresenceCommands(connection, statements)
         usage = UsageCommands(connection, statements)
@@ -148,6 +168,10 @@ class Writer:
             Claim: self._invocations.claim,
             AddNotes: self._invocations.add_notes,
             Expunge: self._invocations.expunge,
+            CreateGroup: groups.create_group,
+            PutMember: groups.put_member,
+            RemoveMember: groups.remove_member,
+            DeleteGroup: groups.delete_group,
             AddAudit: self._audit.add_audit,
             BeginEpoch: catalog.begin_epoch,
             CreateAccount: catalog.create_account,
@@ -167,7 +191,7 @@ class Writer:
             CloseInvitation: invitations.close_invitation,
             NoteMail: invitations.note_mail,
             ExpireGrants: invitations.expire_grants,
-            PublishVersions: catalog.publish_versions,
+            **functions.handlers,
             PutPresence: presence.put_presence,
             EndPresence: presence.end_presence,
             PinBlob: presence.pin_blob,
@@ -280,16 +304,16 @@ class Writer:
         return outcomes
 
     def _everyday(self, command: Command, inflow: Inflow) -> Any:
-        entries = None
-        if isinstance(command, Audited):
-            command, entries = command.command, command.entries
+        audited = command if isinstance(command, Audited) else None
+        if audited is not None:
+            command = audited.command
         if isinstance(command, _READS_ROWS):
             inflow.flush()
         if isinstance(command, _CHANGES_ACCESS):
             self._admission.forget()
         outcome = self._handlers[type(command)](command)
-        if entries is not None:
-            self._audit.add(entries(outcome))
+        if audited is not None:
+            self._audit.add(audited.entries(outcome))
         return outcome
 
     def _roll_back(self) -> None:

@@ -6,6 +6,8 @@ from farcall.testing.contracts.store_acceptance import AcceptanceContract
 from farcall.testing.contracts.store_attempts import AttemptsContract
 from farcall.testing.contracts.store_audit import AuditContract
 from farcall.testing.contracts.store_catalog import CatalogContract
+from farcall.testing.contracts.store_functions import FunctionsContract
+from farcall.testing.contracts.store_groups import GroupsContract
 from farcall.testing.contracts.store_invitations import InvitationsContract
 from farcall.testing.contracts.store_people import PeopleContract
 from farcall.testing.contracts.store_presence import PresenceContract
@@ -19,7 +21,9 @@ class StoreContract(
     AttemptsContract,
     RecordsContract,
     CatalogContract,
+    FunctionsContract,
     PeopleContract,
+    GroupsContract,
     InvitationsContract,
     PresenceContract,
     UsageContract,

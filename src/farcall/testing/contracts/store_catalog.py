@@ -1,4 +1,4 @@
-"""Accounts, tokens, grants, functions and versions."""
+"""Accounts, tokens, grants."""
 
 from __future__ import annotations
 
@@ -8,17 +8,11 @@ from farcall.hub.ports import (
     CreateToken,
     DeleteGrant,
     Outcome,
-    Page,
-    PublishVersions,
     PutGrant,
     RevokeToken,
     SetDisabled,
 )
-from farcall.testing.contracts.desk import START, Desk, WithDesk, version_spec
-
-
-def names(page: Page) -> list[str]:
-    return [row.name for row in page.items]
+from farcall.testing.contracts.desk import START, Desk, WithDesk
 
 
 class CatalogContract(WithDesk):
@@ -99,58 +93,3 @@ class CatalogContract(WithDesk):
         below = [grant.path for grant in await desk.store.grants_below("alice/physics")]
         assert below == ["alice/physics", "alice/physics/fall"]
         assert len(await desk.store.grants_below("alice")) == 4
-
-    async def test_the_same_version_published_again_is_the_same_row(self, desk: Desk) -> None:
-        spec = version_spec("alice/physics/fall")
-        [same] = await desk.store.do(PublishVersions(desk.alice, [spec], START + 5))
-        assert same == desk.version
-        assert (same.number, same.newest, same.owner, same.owner_handle) == (1, True, desk.alice, "alice")
-        assert (same.document, same.options) == (spec.document, spec.options)
-        assert (same.digest, same.interface, same.implementation) == (b"d" * 16, b"i" * 16, b"m" * 16)
-
-    async def test_versions_are_numbered_and_the_last_is_the_newest(self, desk: Desk) -> None:
-        name = "alice/physics/fall"
-        second, other = await desk.store.do(
-            PublishVersions(desk.alice, [version_spec(name, b"2" * 16), version_spec("alice/g", b"2" * 16)], START)
-        )
-        assert (second.number, second.newest, other.number) == (2, True, 1)
-        assert second.function == desk.version.function
-        assert [(row.number, row.newest) for row in await desk.store.versions(name)] == [(2, True), (1, False)]
-        by_number = await desk.store.version(name=name, number=1)
-        assert by_number is not None
-        assert (by_number.version, by_number.newest) == (desk.version.version, False)
-        assert await desk.store.version(name=name) == second
-        assert await desk.store.version(key=second.version) == second
-        assert await desk.store.version(name=name, number=3) is None
-        assert await desk.store.version(name="alice/physics") is None
-        assert await desk.store.versions("alice/physics") == []
-
-    async def test_a_function_and_a_namespace_do_not_share_a_name(self, desk: Desk) -> None:
-        specs = [version_spec("alice/physics"), version_spec("alice/physics/fall/deep"), version_spec("alice/new")]
-        above, below, fine = await desk.store.do(PublishVersions(desk.alice, specs, START))
-        assert (above, below) == (Outcome.CONFLICT, Outcome.CONFLICT)
-        assert fine.name == "alice/new"
-
-    async def test_functions_are_listed_below_roots_by_text_and_page(self, desk: Desk) -> None:
-        specs = [
-            version_spec("alice/math/add", text="Adds numbers"),
-            version_spec("alice/math/add_all", text="adds MANY"),
-            version_spec("alice/physics2/x"),
-        ]
-        await desk.store.do(PublishVersions(desk.alice, specs, START))
-        await desk.store.do(PublishVersions(desk.bob, [version_spec("bob/f")], START))
-        await desk.store.do(PublishVersions(desk.alice, [version_spec("alice/math/add", b"2" * 16)], START))
-        everything = ["alice/math/add", "alice/math/add_all", "alice/physics/fall", "alice/physics2/x", "bob/f"]
-        assert names(await desk.store.functions([""])) == everything
-        assert names(await desk.store.functions([])) == []
-        assert names(await desk.store.functions(["alice/physics", "bob"])) == ["alice/physics/fall", "bob/f"]
-        assert names(await desk.store.functions(["alice/math/add"])) == ["alice/math/add"]
-        assert names(await desk.store.functions([""], text="many")) == ["alice/math/add_all"]
-        assert names(await desk.store.functions([""], text="PHYSICS")) == everything[2:4]
-        assert names(await desk.store.functions([""], below="alice/math")) == everything[:2]
-        first = await desk.store.functions([""], limit=2)
-        second = await desk.store.functions([""], limit=2, cursor=first.next)
-        third = await desk.store.functions([""], limit=2, cursor=second.next)
-        assert names(first) + names(second) + names(third) == everything
-        assert third.next is None
-        assert [row.number for row in first.items] == [2, 1]

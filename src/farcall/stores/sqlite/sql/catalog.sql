@@ -1,4 +1,4 @@
--- Accounts, tokens, grants, functions and their versions.
+-- Accounts, tokens, grants.
 
 -- name: begin_epoch
 INSERT INTO epochs (epoch, hub, began_at) SELECT coalesce(max(epoch), 0) + 1, ?1, ?2 FROM epochs RETURNING epoch
@@ -21,7 +21,7 @@ UPDATE accounts SET access_epoch = access_epoch + 1 WHERE key = ?1 RETURNING key
 SELECT access_epoch, disabled FROM accounts WHERE key = ?1
 
 -- name: version_exists
-SELECT 1 FROM versions WHERE key = ?1
+SELECT 1 FROM versions WHERE key = ?1 AND deleted_at IS NULL
 
 -- name: account_columns
 key, handle, email, admin, disabled, access_epoch, created_at, kind, email_confirmed_at, limits
@@ -76,7 +76,7 @@ UPDATE accounts SET access_epoch = access_epoch + 1 WHERE key IN (SELECT value F
 
 -- name: grant_columns
 grants.key, path, grantee, accounts.handle, level, granted_by, grants.created_at, grants.expires_at, grants.limits,
-    grants.invitation
+    grants.invitation, coalesce((SELECT giver.handle FROM accounts AS giver WHERE giver.key = granted_by), '')
 
 -- name: grants_to
 -- What the account was given itself, through its groups, or as everybody.
@@ -97,64 +97,3 @@ ORDER BY path, accounts.handle
 -- The groups of an account.
 SELECT group_account, handle, role FROM members JOIN accounts ON accounts.key = group_account
 WHERE account = ?1 ORDER BY handle
-
--- name: function_by_name
-SELECT key FROM functions WHERE name = ?1
-
--- name: name_is_namespace
--- Whether functions lie below this name, or one of these names above it (?2, a JSON array) is a function.
-SELECT EXISTS (SELECT 1 FROM functions WHERE name >= ?1 || '/' AND name < ?1 || '0')
-    OR EXISTS (SELECT 1 FROM functions WHERE name IN (SELECT value FROM json_each(?2)))
-
--- name: create_function
-INSERT INTO functions (name, owner, created_at) VALUES (?1, ?2, ?3) RETURNING key
-
--- name: version_by_digest
-SELECT key FROM versions WHERE function = ?1 AND digest = ?2
-
--- name: create_version
-INSERT INTO versions (function, number, digest, interface, implementation, document, options, created_at)
-SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7 FROM versions WHERE function = ?1
-RETURNING key
-
--- name: version_columns
-versions.key, functions.key, functions.name, functions.owner, accounts.handle, versions.number, versions.digest,
-    versions.interface, versions.implementation, versions.document, versions.options, versions.created_at
-
--- name: version_by_key
-SELECT
-    {version_columns},
-    versions.number = (SELECT max(number) FROM versions AS other WHERE other.function = versions.function)
-FROM versions
-JOIN functions ON functions.key = versions.function
-JOIN accounts ON accounts.key = functions.owner
-WHERE versions.key = ?1
-
--- name: versions_by_name
--- Newest first; ?2 is a number, or NULL for all.
-SELECT
-    {version_columns},
-    versions.number = (SELECT max(number) FROM versions AS other WHERE other.function = versions.function)
-FROM functions
-JOIN versions ON versions.function = functions.key
-JOIN accounts ON accounts.key = functions.owner
-WHERE functions.name = ?1 AND (?2 IS NULL OR versions.number = ?2)
-ORDER BY versions.number DESC LIMIT ?3
-
--- name: functions_page
--- ?1 JSON array of roots ('' is everything), ?2 text, ?3 namespace or '', ?4 cursor (a name), ?5 limit
-SELECT
-    {version_columns}, 1
-FROM functions
-JOIN versions ON versions.function = functions.key
-    AND versions.number = (SELECT max(number) FROM versions AS other WHERE other.function = functions.key)
-JOIN accounts ON accounts.key = functions.owner
-WHERE functions.name > ?4
-    AND EXISTS (
-        SELECT 1 FROM json_each(?1) AS root
-        WHERE root.value = '' OR functions.name = root.value
-            OR substr(functions.name, 1, length(root.value) + 1) = root.value || '/'
-    )
-    AND (?3 = '' OR functions.name = ?3 OR substr(functions.name, 1, length(?3) + 1) = ?3 || '/')
-    AND (?2 = '' OR instr(lower(functions.name), lower(?2)) OR instr(lower(versions.document), lower(?2)))
-ORDER BY functions.name LIMIT ?5

@@ -12,7 +12,7 @@ json_group_array(json_array(
 
 -- name: invocation_rows
 SELECT
-    invocations.seq, invocations.id, functions.name, invocations.version, versions.number, invocations.caller,
+    invocations.seq, invocations.id, functions.called, invocations.version, versions.number, invocations.caller,
     callers.handle, functions.owner, invocations.state, invocations.created_at, invocations.started_at,
     invocations.finished_at, invocations.run_seconds, invocations.attempt, invocations.tries_left,
     invocations.worker, invocations.priority, invocations.cancel_requested_at, invocations.arguments,
@@ -135,7 +135,10 @@ ORDER BY seq DESC LIMIT ?2
 -- Keys of versions by owner (or NULL) and by function name or namespace (or NULL).
 SELECT versions.key FROM versions JOIN functions ON functions.key = versions.function
 WHERE (?1 IS NULL OR functions.owner = ?1)
-    AND (?2 IS NULL OR functions.name = ?2 OR (functions.name >= ?2 || '/' AND functions.name < ?2 || '0'))
+    AND (
+        ?2 IS NULL OR functions.name = ?2 OR (functions.name >= ?2 || '/' AND functions.name < ?2 || '0')
+        OR (functions.name > ?2 || '~' AND functions.name < ?2 || '~~') -- deleted
+    )
 
 -- name: notes
 SELECT at, what, detail FROM notes WHERE invocation = ?1 ORDER BY at, key

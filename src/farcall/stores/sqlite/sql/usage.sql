@@ -36,17 +36,18 @@ WHERE invocations.id = ?1 AND usage.day = CAST(invocations.finished_at / 86400 A
     AND usage.version = invocations.version AND usage.caller = invocations.caller
 
 -- name: usage_by
--- ?2 owner or NULL, ?3 function or namespace or NULL, ?4 and ?5 first and last day, ?6 to ?9 what is told apart
+-- ?1 caller or NULL, ?2 owners (a JSON array) or NULL, ?3 function or namespace or NULL, ?4 and ?5 first and last day, ?6 to ?9 what is told apart
 SELECT
-    CASE WHEN ?6 THEN usage.day END, CASE WHEN ?7 THEN functions.name END, CASE WHEN ?8 THEN versions.number END,
+    CASE WHEN ?6 THEN usage.day END, CASE WHEN ?7 THEN functions.called END, CASE WHEN ?8 THEN versions.number END,
     CASE WHEN ?9 THEN callers.handle END, sum(invocations), sum(failures), total(run_seconds), total(cpu_seconds),
     sum(bytes_in), sum(bytes_out)
 FROM usage
 JOIN versions ON versions.key = usage.version
 JOIN functions ON functions.key = versions.function
 JOIN accounts AS callers ON callers.key = usage.caller
-WHERE (?2 IS NULL OR functions.owner = ?2)
-    AND (?3 IS NULL OR functions.name = ?3 OR (functions.name >= ?3 || '/' AND functions.name < ?3 || '0'))
+WHERE (?2 IS NULL OR functions.owner IN (SELECT value FROM json_each(?2)))
+    AND (?3 IS NULL OR functions.name = ?3 OR (functions.name >= ?3 || '/' AND functions.name < ?3 || '0')
+        OR (functions.name > ?3 || '~' AND functions.name < ?3 || '~~')) -- deleted
     AND usage.day BETWEEN ?4 AND ?5
 
 -- name: usage_in_order
@@ -60,14 +61,15 @@ GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4 LIMIT ?10 OFFSET ?11
 {usage_by} AND usage.caller = ?1
 {usage_in_order}
 
--- name: usage_of_owner
+-- name: usage_of_owners
 {usage_by} AND usage.version IN (
-    SELECT versions.key FROM versions JOIN functions ON functions.key = versions.function WHERE functions.owner = ?1
-)
+    SELECT versions.key FROM versions JOIN functions ON functions.key = versions.function
+    WHERE functions.owner IN (SELECT value FROM json_each(?2))
+) AND ?1 IS NULL
 {usage_in_order}
 
 -- name: unfinished
-SELECT invocations.id, functions.name
+SELECT invocations.id, functions.called
 FROM invocations
 JOIN versions ON versions.key = invocations.version
 JOIN functions ON functions.key = versions.function

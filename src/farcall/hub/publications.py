@@ -1,0 +1,72 @@
+"""What a worker says it serves, before the catalog believes it."""
+
+from __future__ import annotations
+
+import msgspec
+from blake3 import blake3
+
+from farcall.domain import access, names
+from farcall.domain.errors import Refused
+from farcall.domain.interface import Interface, InterfaceError
+from farcall.domain.model import DIGEST_BYTES, FunctionOptions
+from farcall.hub import ports
+from farcall.wire import frames
+
+_REQUIREMENTS_LIMIT = 64
+
+_encode_options = msgspec.msgpack.Encoder().encode
+
+
+def specify(
+    subject: access.Subject, publication: frames.Publication, taken: set[tuple[str, bytes]]
+) -> ports.VersionSpec:
+    """What the store is to keep of a publication; raises Refused.
+
+    `taken` are names and digests of the same message, and grows: several versions of one function may be served.
+    """
+    try:
+        name = names.absolute(subject.handle, publication.name)
+    except names.BadName as error:
+        raise Refused("invalid_request", f"{error}.") from None
+    decision = access.decide(subject, "serve", name)
+    if not decision.allowed:
+        raise Refused(decision.code, decision.reason, "Serve it under your own handle, or ask for the level manage.")
+    try:
+        interface = Interface.parse(publication.document)
+    except InterfaceError as error:
+        raise Refused("invalid_request", f"The interface of {name} is malformed: {error}.") from None
+    if len(publication.implementation) != DIGEST_BYTES:
+        raise Refused("invalid_request", f"The implementation digest of {name} has {DIGEST_BYTES} bytes.")
+    _check_options(name, publication.options)
+    covered = interface.digest + publication.implementation + _encode_options(publication.options)
+    digest = blake3(covered).digest(DIGEST_BYTES)
+    if (name, digest) in taken:
+        raise Refused("conflict", f"{name} is there twice.", "Give one of the two another name.")
+    taken.add((name, digest))
+    return ports.VersionSpec(
+        name,
+        interface.to_document(),
+        interface.digest,
+        publication.implementation,
+        digest,
+        publication.options,
+    )
+
+
+def _check_options(name: str, options: FunctionOptions) -> None:
+    """Raises Refused for options that no worker of ours would send."""
+    complaint = ""
+    if options.timeout_seconds is not None and not 0 < options.timeout_seconds < float("inf"):
+        complaint = "a timeout is more than 0 seconds"
+    elif not 1 <= options.tries <= 1000:
+        complaint = "a function is tried 1 to 1000 times"
+    elif not 0 <= options.backoff_seconds <= 86_400:
+        complaint = "the pause before another try is 0 to 86400 seconds"
+    elif options.concurrency is not None and options.concurrency < 1:
+        complaint = "a concurrency limit is at least 1"
+    elif options.visibility not in ("caller", "owner"):
+        complaint = "visibility is caller or owner"
+    elif len(options.requires) > _REQUIREMENTS_LIMIT:
+        complaint = f"there are at most {_REQUIREMENTS_LIMIT} requirements"
+    if complaint:
+        raise Refused("invalid_request", f"The options of {name} are wrong: {complaint}.")

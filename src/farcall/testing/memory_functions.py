@@ -1,0 +1,397 @@
+"""Functions, versions, links, aliases and namespaces of the in-memory store, beside its catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from farcall.domain import search
+from farcall.domain.names import ancestors, covers
+from farcall.hub.ports import (
+    AliasMove,
+    DeleteAlias,
+    DeleteFunction,
+    DeleteLink,
+    DeleteNamespace,
+    DeleteVersion,
+    Deprecate,
+    FunctionRow,
+    Hit,
+    KeepDurations,
+    LinkRow,
+    MakeNamespace,
+    MoveAlias,
+    Moved,
+    NamespaceRow,
+    Outcome,
+    Page,
+    PublishVersions,
+    PutLink,
+    Removed,
+    Rename,
+    RollBackAlias,
+    VersionRow,
+    VersionSpec,
+)
+from farcall.testing.memory_catalog import MemoryCatalog
+from farcall.testing.memory_invitations import MemoryInvitations
+
+
+@dataclass
+class _Move:
+    function: int
+    alias: str
+    version: int
+    by: int
+    at: float
+    undone_at: float | None = None
+
+
+@dataclass
+class MemoryFunctions:
+    """Each method carries out one command, or answers one question. Versions are the catalog's, deleted ones too."""
+
+    catalog: MemoryCatalog
+    invitations: MemoryInvitations
+    unfinished_of: Callable[[int], int]
+    names: dict[str, int] = field(default_factory=dict)  # of functions that are not deleted, to keys
+    owners: dict[int, int] = field(default_factory=dict)
+    links: dict[str, tuple[int, bool]] = field(default_factory=dict)
+    spaces: dict[str, float | None] = field(default_factory=dict)
+    moves: list[_Move] = field(default_factory=list)
+
+    @property
+    def handlers(self) -> dict[type, Callable[[Any], Any]]:
+        return {
+            PublishVersions: lambda command: [self._publish(item, command) for item in command.items],
+            DeleteFunction: self.delete_function,
+            DeleteVersion: self.delete_version,
+            Deprecate: self.deprecate,
+            KeepDurations: self.keep_durations,
+            MakeNamespace: self.make_namespace,
+            DeleteNamespace: self.delete_namespace,
+            Rename: self.rename,
+            PutLink: self.put_link,
+            DeleteLink: self.delete_link,
+            MoveAlias: self.move_alias,
+            RollBackAlias: self.roll_back_alias,
+            DeleteAlias: self.delete_alias,
+        }
+
+    # -- functions and versions ----------------------------------------------------------------------------------------
+
+    def _publish(self, item: VersionSpec, command: PublishVersions) -> VersionRow | Outcome:
+        function = self.names.get(item.name)
+        if function is None:
+            if self._taken(item.name):
+                return Outcome.CONFLICT
+            function = len(self.owners) + 1
+            self.names[item.name], self.owners[function] = function, command.account
+            self._imply_above(item.name)
+        everything = [row for row in self.catalog.versions.values() if row.function == function]
+        for row in everything:
+            if row.digest == item.digest:
+                self._put(replace(row, deleted=False))
+                return self.catalog.versions[row.version]
+        owner = self.owners[function]
+        row = VersionRow(
+            version=len(self.catalog.versions) + 1,
+            function=function,
+            name=item.name,
+            owner=owner,
+            owner_handle=self.catalog.accounts[owner].handle,
+            number=max((row.number for row in everything), default=0) + 1,
+            digest=item.digest,
+            interface=item.interface,
+            implementation=item.implementation,
+            document=item.document,
+            options=item.options,
+            created_at=command.at,
+            newest=True,
+        )
+        self._put(row)
+        return self.catalog.versions[row.version]
+
+    def _put(self, row: VersionRow) -> None:
+        """Keep it, and which of its function's versions is the newest."""
+        versions = self.catalog.versions
+        versions[row.version] = row
+        of = self._versions(row.function)
+        for other in of:
+            versions[other.version] = replace(other, newest=other is of[0])
+
+    def _versions(self, function: int) -> list[VersionRow]:
+        """Newest first."""
+        found = [row for row in self.catalog.versions.values() if row.function == function and not row.deleted]
+        return sorted(found, key=lambda row: -row.number)
+
+    def delete_function(self, command: DeleteFunction) -> Removed | Outcome:
+        if command.path not in self.names:
+            return Outcome.MISSING
+        accounts = self._forget_rights(command.path, command.at)
+        versions, gone = self._delete_function(command.path)
+        return Removed(versions, gone, accounts)
+
+    def _delete_function(self, name: str) -> tuple[list[tuple[int, str]], list[str]]:
+        function = self.names.pop(name)
+        versions = sorted((row.version, name) for row in self._versions(function))
+        for version, _ in versions:
+            row = self.catalog.versions[version]
+            self.catalog.versions[version] = replace(row, deleted=True, newest=False)
+        links = sorted(path for path, (target, _) in self.links.items() if target == function)
+        for path in links:
+            del self.links[path]
+        self.moves = [move for move in self.moves if move.function != function]
+        self._forget_implied_above([name, *links])
+        return versions, [name, *links]
+
+    def delete_version(self, command: DeleteVersion) -> Removed | Outcome:
+        row = self.catalog.versions.get(command.version)
+        if row is None or row.deleted:
+            return Outcome.MISSING
+        needed = self.unfinished_of(row.version) or row.version in self._aliases(row.function).values()
+        if needed or len(self._versions(row.function)) == 1:
+            return Outcome.CONFLICT
+        self._put(replace(row, deleted=True, newest=False))
+        return Removed([(row.version, row.name)], [row.name])
+
+    def deprecate(self, command: Deprecate) -> Outcome:
+        row = self.catalog.versions.get(command.version)
+        if row is None or row.deleted:
+            return Outcome.MISSING
+        at = command.at if command.message else None
+        self.catalog.versions[row.version] = replace(row, deprecated=command.message, deprecated_at=at)
+        return Outcome.OK
+
+    def keep_durations(self, command: KeepDurations) -> Outcome:
+        for version, seconds in command.items:
+            self.catalog.versions[version] = replace(self.catalog.versions[version], typical_seconds=seconds)
+        return Outcome.OK
+
+    # -- names ---------------------------------------------------------------------------------------------------------
+
+    def _taken(self, path: str) -> bool:
+        above = ancestors(path)
+        return path in self.spaces or any(name in self.names or name in self.links for name in [path, *above])
+
+    def _imply_above(self, path: str) -> None:
+        for above in ancestors(path):
+            self.spaces.setdefault(above, None)
+
+    def _forget_implied_above(self, paths: Iterable[str]) -> None:
+        for space in sorted({above for path in paths for above in ancestors(path)}, reverse=True):
+            if self._empty(space) and self.spaces.get(space, 0.0) is None:
+                del self.spaces[space]
+
+    def _empty(self, space: str) -> bool:
+        return not any(path != space and covers(space, path) for path in [*self.names, *self.links, *self.spaces])
+
+    def make_namespace(self, command: MakeNamespace) -> Outcome:
+        if command.path not in self.spaces and self._taken(command.path):
+            return Outcome.CONFLICT
+        if self.spaces.get(command.path) is not None:
+            return Outcome.DUPLICATE
+        self.spaces[command.path] = command.at
+        self._imply_above(command.path)
+        return Outcome.OK
+
+    def delete_namespace(self, command: DeleteNamespace) -> Removed | Outcome:
+        path = command.path
+        if path not in self.spaces:
+            return Outcome.MISSING
+        if not command.recursive and not self._empty(path):
+            return Outcome.CONFLICT
+        accounts = self._forget_rights(path, command.at)
+        versions: list[tuple[int, str]] = []
+        gone = sorted(link for link in self.links if covers(path, link))
+        for link in gone:
+            del self.links[link]
+        for name in sorted(name for name in self.names if covers(path, name)):
+            its_versions, its_names = self._delete_function(name)
+            versions += its_versions
+            gone += its_names
+        self.spaces = {space: at for space, at in self.spaces.items() if not covers(path, space)}
+        self._forget_implied_above([path])
+        return Removed(versions, gone, accounts)
+
+    def _forget_rights(self, path: str, at: float) -> list[int]:
+        concerned = self._bump_grantees(path)
+        self.catalog.grants = {place: row for place, row in self.catalog.grants.items() if not covers(path, place[0])}
+        for key, row in self.invitations.rows.items():
+            if row.state == "open" and covers(path, row.path):
+                self.invitations.rows[key] = replace(row, state="revoked", settled_at=at)
+        return concerned
+
+    def _bump_grantees(self, path: str, others: Iterable[int] = ()) -> list[int]:
+        concerned = set(others)
+        for place, grantee in self.catalog.grants:
+            if covers(path, place):
+                concerned.update(self.catalog.affected_by(grantee))
+        for account in concerned:
+            row = self.catalog.accounts[account]
+            self.catalog.accounts[account] = replace(row, access_epoch=row.access_epoch + 1)
+        return sorted(concerned)
+
+    def rename(self, command: Rename) -> Moved | Outcome:
+        path, to = command.path, command.to
+
+        def moved(old: str) -> str:
+            return to + old[len(path) :] if covers(path, old) else old
+
+        functions = sorted(name for name in self.names if covers(path, name))
+        links = sorted(link for link in self.links if covers(path, link))
+        if not functions and not links and path not in self.spaces:
+            return Outcome.MISSING
+        if self._taken(to) or path in ancestors(to):
+            return Outcome.CONFLICT
+        versions: list[tuple[int, str]] = []
+        for name in functions:
+            function = self.names[moved(name)] = self.names.pop(name)
+            versions += [(row.version, moved(name)) for row in self._versions(function)]
+            for row in list(self.catalog.versions.values()):
+                if row.function == function:
+                    self.catalog.versions[row.version] = replace(row, name=moved(name))
+        self.links = {moved(link): target for link, target in self.links.items()}
+        self.spaces = {moved(space): at for space, at in self.spaces.items()}
+        self._imply_above(to)
+        self._forget_implied_above([path])
+        accounts = self._bump_grantees(path, self._move_limits(moved))
+        grants, self.catalog.grants = self.catalog.grants, {}
+        for (place, grantee), grant in sorted(grants.items(), key=lambda item: covers(path, item[0][0])):
+            self.catalog.grants[(moved(place), grantee)] = replace(grant, path=moved(place))
+        for key, invitation in self.invitations.rows.items():
+            if invitation.state == "open":
+                self.invitations.rows[key] = replace(invitation, path=moved(invitation.path))
+        return Moved([(name, moved(name)) for name in [*functions, *links]], versions, accounts)
+
+    def _move_limits(self, moved: Callable[[str], str]) -> list[int]:
+        concerned = []
+        for key, (digest, token) in self.catalog.tokens.items():
+            only = tuple(moved(limit) for limit in token.only)
+            if only != token.only and token.revoked_at is None:
+                self.catalog.tokens[key] = (digest, replace(token, only=only))
+                concerned.append(token.account)
+        return concerned
+
+    # -- links and aliases ---------------------------------------------------------------------------------------------
+
+    def put_link(self, command: PutLink) -> Outcome:
+        if command.function not in self.names.values():
+            return Outcome.MISSING
+        if self._taken(command.path):
+            there = self.names.get(command.path) or self.links.get(command.path, (0, False))[0]
+            return Outcome.DUPLICATE if there == command.function else Outcome.CONFLICT
+        self.links[command.path] = (command.function, command.passes)
+        self._imply_above(command.path)
+        return Outcome.OK
+
+    def delete_link(self, command: DeleteLink) -> Outcome:
+        if self.links.pop(command.path, None) is None:
+            return Outcome.MISSING
+        self._forget_implied_above([command.path])
+        return Outcome.OK
+
+    def _standing(self, function: int, alias: str) -> list[_Move]:
+        return [m for m in self.moves if m.function == function and m.alias == alias and m.undone_at is None]
+
+    def _aliases(self, function: int) -> dict[str, int]:
+        return {m.alias: m.version for m in self.moves if m.function == function and m.undone_at is None}
+
+    def move_alias(self, command: MoveAlias) -> Outcome:
+        if all(row.version != command.version for row in self._versions(command.function)):
+            return Outcome.MISSING
+        if self._aliases(command.function).get(command.alias) == command.version:
+            return Outcome.DUPLICATE
+        self.moves.append(_Move(command.function, command.alias, command.version, command.by, command.at))
+        return Outcome.OK
+
+    def roll_back_alias(self, command: RollBackAlias) -> int | Outcome:
+        standing = self._standing(command.function, command.alias)
+        if not standing:
+            return Outcome.MISSING
+        current = standing[-1].version
+        before = [m for m in standing if m.version != current and not self.catalog.versions[m.version].deleted]
+        if not before:
+            return Outcome.STALE
+        for move in standing[standing.index(before[-1]) + 1 :]:
+            move.undone_at = command.at
+        return before[-1].version
+
+    def delete_alias(self, command: DeleteAlias) -> Outcome:
+        kept = [m for m in self.moves if (m.function, m.alias) != (command.function, command.alias)]
+        found, self.moves = len(kept) != len(self.moves), kept
+        return Outcome.OK if found else Outcome.MISSING
+
+    # -- questions -----------------------------------------------------------------------------------------------------
+
+    def function(self, path: str | None, key: int | None) -> FunctionRow | None:
+        if key is None:
+            key = self.names.get(path or "", self.links.get(path or "", (0, False))[0])
+        name = next((name for name, function in self.names.items() if function == key), None)
+        if name is None:
+            return None
+        owner = self.owners[key]
+        links = sorted((path, passes) for path, (target, passes) in self.links.items() if target == key)
+        return FunctionRow(
+            key,
+            name,
+            owner,
+            self.catalog.accounts[owner].handle,
+            tuple(self._versions(key)),
+            self._aliases(key),
+            tuple(LinkRow(*link) for link in links),
+        )
+
+    def functions_in(self, path: str) -> list[FunctionRow]:
+        found = [self.function(name, None) for name in sorted(self.names) if covers(path, name)]
+        return [row for row in found if row is not None]
+
+    def functions(self, roots: Sequence[str], text: str, below: str, limit: int, cursor: str | None) -> Page:
+        hits = self._found(text, roots, below) if text else self._places(roots, below)
+        later = [(place, hit) for place, hit in hits if cursor is None or place > _place(cursor, text)]
+        chosen = later[:limit]
+        after = ".".join(map(str, chosen[-1][0])) if len(later) > limit else None
+        return Page([hit for _, hit in chosen], after)
+
+    def _places(self, roots: Sequence[str], below: str) -> list[tuple[tuple[Any, ...], Hit]]:
+        places = {**self.names, **{path: function for path, (function, _) in self.links.items()}}
+        within = [path for path in places if covers(below, path) and any(covers(root, path) for root in roots)]
+        return [((path,), Hit(path, self._versions(places[path])[0])) for path in sorted(within)]
+
+    def _found(self, text: str, roots: Sequence[str], below: str) -> list[tuple[tuple[Any, ...], Hit]]:
+        asked = search.query(text)
+        found = []
+        for name, function in self.names.items():
+            links = {path: passes for path, (target, passes) in self.links.items() if target == function}
+            newest = self._versions(function)[0]
+            rank = search.rank(asked, search.indexed(name, list(links), newest.document))
+            passing = [name, *(path for path, passes in links.items() if passes)]
+            in_scope = any(covers(root, path) for root in roots for path in passing)
+            if rank is not None and in_scope and any(covers(below, path) for path in [name, *links]):
+                found.append(((rank, function), Hit(name, newest)))
+        return sorted(found, key=lambda item: item[0])
+
+    def namespaces(self, roots: Sequence[str], below: str, limit: int, cursor: str | None) -> Page:
+        found = [
+            NamespaceRow(path, at)
+            for path, at in sorted(self.spaces.items())
+            if path > (cursor or "") and covers(below, path) and any(covers(root, path) for root in roots)
+        ]
+        chosen = found[:limit]
+        return Page(list(chosen), chosen[-1].path if len(found) > limit else None)
+
+    def namespace(self, path: str) -> NamespaceRow | None:
+        return NamespaceRow(path, self.spaces[path]) if path in self.spaces else None
+
+    def alias_moves(self, function: int) -> list[AliasMove]:
+        accounts, versions = self.catalog.accounts, self.catalog.versions
+        return [
+            AliasMove(move.alias, versions[move.version].number, accounts[move.by].handle, move.at, move.undone_at)
+            for move in reversed(self.moves)
+            if move.function == function
+        ]
+
+
+def _place(cursor: str, text: str) -> tuple[Any, ...]:
+    return tuple(int(part) for part in cursor.split(".")) if text else (cursor,)
