@@ -82,6 +82,7 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner(), whereabouts: 
     from farcall.hub.blobs import BlobRoom
     from farcall.hub.catalog import Catalog
     from farcall.hub.dispatcher import Dispatcher, now
+    from farcall.hub.erasure import Erasure
     from farcall.hub.housekeeping import keep_house
     from farcall.hub.invocations import Invocations
     from farcall.hub.logins import Logins
@@ -92,6 +93,7 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner(), whereabouts: 
     from farcall.hub.revocation import Revocation
     from farcall.hub.shares import Shares
     from farcall.hub.streams import Streams
+    from farcall.hub.usage import Usage
     from farcall.hub.workers import Workers
     from farcall.stores.blobs import FileBlobs
     from farcall.stores.logs import SegmentLogFiles
@@ -156,6 +158,9 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner(), whereabouts: 
             workers,
             dispatcher,
             channels,
+            Usage(store),
+            quotas,
+            Erasure(store, records, log_files),
         )
         made = await accounts.ensure_administrator(
             owner.handle, owner.email, lambda token: _write_secret(data / "admin-token", token)

@@ -15,12 +15,14 @@ from typing import (
     TypeGuard,
     TypeVar,
     Unpack,
+    get_args,
     overload,
 )
 
 from farcall.authoring.names import BadName, function_name, namespace_path
 
 Requirement: TypeAlias = int | float | str | bool
+Visibility: TypeAlias = Literal["caller", "owner"]
 ATTEMPTS_LIMIT = 100
 
 
@@ -62,6 +64,7 @@ class Declaration:
     requires: Mapping[str, Requirement] = field(default_factory=dict)
     policy: str = "round_robin"
     replayable: bool = False
+    visibility: Visibility = "caller"
 
 
 class Options(TypedDict, total=False):
@@ -76,6 +79,8 @@ class Options(TypedDict, total=False):
     requires: what a worker has to advertise, such as ``{"gpu": 1, "licence": "matlab"}``.
     policy: the name of the placement policy.
     replayable: a generator function whose stream may be started again from its first item.
+    visibility: ``"owner"`` if the hub shall show you arguments and results of calls, as callers are told; else it shows
+        them to the caller alone.
     """
 
     namespace: str
@@ -87,6 +92,7 @@ class Options(TypedDict, total=False):
     requires: Mapping[str, Requirement]
     policy: str
     replayable: bool
+    visibility: Visibility
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -198,6 +204,12 @@ def _read_flag(option: str, value: object) -> dict[str, Any]:
     return {option: value}
 
 
+def _read_visibility(value: object) -> dict[str, Any]:
+    if value not in get_args(Visibility):
+        raise DeclarationError(f"visibility= takes 'caller' or 'owner', not {value!r}")
+    return {"visibility": value}
+
+
 _READERS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "namespace": lambda value: {"namespace": namespace_path(_text("namespace", value))},
     "name": lambda value: {"name": _text("name", value)},
@@ -208,4 +220,5 @@ _READERS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "requires": _read_requires,
     "policy": lambda value: {"policy": _text("policy", value)},
     "replayable": lambda value: _read_flag("replayable", value),
+    "visibility": _read_visibility,
 }

@@ -74,6 +74,7 @@ def show(name: str, as_json: bool) -> None:
             "at once": options["concurrency"],
             "requires": ", ".join(f"{key}={value}" for key, value in options["requires"].items()),
             "without worker": "calls wait" if options["queue"] else "",
+            "is shown": f"to {record['owner']} too: arguments and results" if record["visibility"] == "owner" else "",
         },
         indent="  ",
     )

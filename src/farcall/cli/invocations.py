@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,15 @@ def _heading(record: dict[str, Any]) -> None:
 
 @click.command()
 @click.argument("identifier", metavar="ID", shell_complete=invocation_ids)
+@click.option("--arguments", is_flag=True, help="Also what it was called with, if that is for you to see.")
 @json_option
-def status(identifier: str, as_json: bool) -> None:
+def status(identifier: str, arguments: bool, as_json: bool) -> None:
     """The state of an invocation, and when it came there."""
     record = rest().get(path("invocations", identifier))
+    given: dict[str, Any] = {}
+    if arguments:
+        given = rest().get(path("invocations", identifier, "arguments"))["arguments"]
+        record["arguments"] = given
     if as_json:
         print_json(record)
         return
@@ -43,15 +49,23 @@ def status(identifier: str, as_json: bool) -> None:
             "created": clock(record["created_at"]),
             "started": clock(record["started_at"]),
             "finished": clock(record["finished_at"]),
-            "ran for": f"{record['run_seconds']:.3f} s" if record["run_seconds"] else "",
+            "ran for": _ran(record),
             "worker": record["worker"],
             "attempt": record["attempt"] or "",
             "priority": record["priority"] or "",
             "progress": f"{progress['fraction']:.0%} {progress['stage']}".strip() if progress else "",
             "failure": _failure(failure) if failure else "",
+            "erased": clock(record["erased_at"]),
+            **{f"argument {name}": json.dumps(value, ensure_ascii=False) for name, value in given.items()},
         },
         indent="  ",
     )
+
+
+def _ran(record: dict[str, Any]) -> str:
+    if not record["run_seconds"]:
+        return ""
+    return f"{record['run_seconds']:.3f} s" + (f", CPU {record['cpu_seconds']:.3f} s" if record["cpu_seconds"] else "")
 
 
 def _failure(problem: dict[str, Any]) -> str:

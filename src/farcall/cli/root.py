@@ -37,6 +37,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "token": ("people", "token", "Create, list and revoke tokens."),
     "account": ("people", "account", "Create, list, confirm and disable accounts (administrators)."),
     "completion": ("completion", "completion", "Let the shell complete commands and names."),
+    "erase": ("usage", "erase", "Erase what an invocation was called with and gave."),
+    "usage": ("usage", "usage", "How much was used, of what, by whom."),
     "workers": ("fleet", "workers", "Your workers, and what they serve."),
 }
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from farcall.client import config
@@ -122,6 +123,30 @@ class Client:
     def invocations(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """Records, newest first. Filters: role (caller, owner), function, status, since (RFC 3339)."""
         return self.rest.items("/v1/invocations", **filters)
+
+    def usage(
+        self,
+        *,
+        role: str = "caller",
+        by: Iterable[str] = ("function",),
+        function: str = "",
+        since: date | None = None,
+        until: date | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """What you used (role caller), or what was used of yours (owner): invocations, failures, seconds, bytes.
+
+        by: what is told apart, some of day, function, version, caller. function: only this one, or this namespace.
+        since, until: days in UTC, both included; the last 30 days without them. Administrators may ask for role admin.
+        """
+        return self.rest.items(
+            "/v1/usage",
+            role=role,
+            by=by if isinstance(by, str) else ",".join(by),
+            function=function or None,
+            since=since and since.isoformat(),
+            until=until and until.isoformat(),
+            limit=500,
+        )
 
     def workers(self) -> Iterator[dict[str, Any]]:
         """The workers that you may know of."""

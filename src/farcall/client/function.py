@@ -42,12 +42,13 @@ class RemoteFunction:
         self._read = read
         settled = plain_value if interface.stream else read
         self._waited = Route(name, resolved.interface, options, False, settled, interface.stream)
+        self._mapped = Route(name, resolved.interface, options, False, settled, interface.stream, patient=True)
         self._noted = Route(name, resolved.interface, options, True, settled, interface.stream)
         self._inline_limit_bytes = client._channel_now().welcome().inline_limit_bytes
         self.__name__ = resolved.name.rpartition("/")[2]
         self.__qualname__ = self.__name__
         self.__module__ = "farcall.catalog." + resolved.name.rpartition("/")[0].replace("/", ".")
-        self.__doc__ = interface.doc or None
+        self.__doc__ = _doc(interface, resolved)
         self.__signature__ = interface.signature()
         self.__annotations__ = _annotations(self.__signature__)
 
@@ -114,6 +115,8 @@ class RemoteFunction:
         ordered: results in the order of the items, otherwise as they come. return_exceptions: errors take the place of
         results; otherwise the iterator raises at a bad item, and the others keep running. progress: a bar on stderr;
         None means after 2 s, if somebody watches. window: how many may be under way; iterables may be endless.
+
+        Where a limit of calls per minute or in flight is reached, it waits for room and goes on.
         """
         from farcall.client.mapping import Map
 
@@ -164,10 +167,10 @@ class RemoteFunction:
     def _begin(self, args: tuple[Any, ...]) -> Invocation:
         """One call of a map: what is wrong with its arguments is its own failure."""
         try:
-            return self._start(self._waited, args, {})
+            return self._start(self._mapped, args, {})
         except FarcallError as error:
             client = self._client
-            invocation = Invocation(client._channel_now(), client._identifiers.new(), self._waited, b"")
+            invocation = Invocation(client._channel_now(), client._identifiers.new(), self._mapped, b"")
             invocation._refuse(error.failure)
             return invocation
 
@@ -184,6 +187,13 @@ class RemoteFunction:
 def _items(invocation: Invocation) -> Items:
     assert invocation._items is not None  # its route streams
     return invocation._items
+
+
+def _doc(interface: Interface, resolved: Resolved) -> str | None:
+    """What the author wrote, and what callers have to know of who sees what they send."""
+    if resolved.options.visibility == "caller":
+        return interface.doc or None
+    return f"{interface.doc}\n\nIts owner, {resolved.owner}, is shown arguments and results of calls.".strip()
 
 
 def _annotations(signature: inspect.Signature) -> dict[str, Any]:

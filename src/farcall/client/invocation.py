@@ -45,6 +45,7 @@ class Route:
     acknowledge: bool  # somebody may ask for the id before the end
     decode: Callable[[bytes], Any]
     streams: bool = False
+    patient: bool = False  # a limit that is reached for a while is waited for
 
 
 class Invocation(LeanFuture):
@@ -119,6 +120,13 @@ class Invocation(LeanFuture):
     def logs(self, *, follow: bool = False) -> Iterator[LogLine]:
         """What it printed and logged: lines with `at`, `stream` and `text`; with `follow` until it has ended."""
         return self._home().rest.logs(self.id, follow=follow)
+
+    def erase(self) -> None:
+        """Erase arguments, result and output at the hub, for good; the record stays. It has to have ended.
+
+        A result that is here already stays here.
+        """
+        self._home().rest.post(f"/v1/invocations/{self.id}/erase")
 
     def explain(self) -> str:
         """Why it is where it is: a timeline of the hub's reasons, as text."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from farcall.client.invocation import Invocation, Progress, Route
+from farcall.client.patience import Patience
 from farcall.domain.errors import Failure
 from farcall.domain.ids import to_text
 from farcall.link import Link
@@ -32,6 +33,7 @@ class Ledger:
         self._link = link
         self._pending: dict[bytes, Invocation] = {}
         self._unsent: deque[Invocation] = deque()
+        self._patience = Patience(self._send_again)
         self._cancelling: set[bytes] = set()  # until they end: the wish is repeated after a reconnect
         self.handlers: dict[type, Callable[[Any], None]] = {
             frames.Settled: self._settled,
@@ -119,6 +121,11 @@ class Ledger:
                 self._unsent.remove(invocation)
                 invocation._refuse(Failure("cancelled", "The invocation was cancelled before it was sent."))
                 return
+        if self._patience.give_up(identifier):
+            self._pending.pop(identifier)._refuse(
+                Failure("cancelled", "The invocation was cancelled before it was accepted.")
+            )
+            return
         if identifier in self._pending:
             self._cancelling.add(identifier)
             self._link.send(frames.Cancel([identifier]))
@@ -162,6 +169,7 @@ class Ledger:
             invocation = pending.pop(item.id, None)
             if invocation is not None:
                 invocation._settle(item)
+        self._patience.ended(len(frame.items))
         if self._cancelling:
             self._cancelling.difference_update([item.id for item in frame.items])
 
@@ -177,6 +185,8 @@ class Ledger:
             invocation = self._pending.get(item.id)
             if invocation is None:
                 continue
+            if item.failure.code == "quota_exceeded" and self._patience.takes(invocation, item.failure):
+                continue
             if item.failure.code == "hub_unavailable" and invocation._refusals < _RETRIES:
                 invocation._refusals += 1
                 self._later(invocation)
@@ -185,14 +195,13 @@ class Ledger:
                 invocation._refuse(item.failure)
 
     def _later(self, invocation: Invocation) -> None:
-        """The hub cannot store for a moment: it is sent again, unless a reconnect comes first and does it."""
+        """The hub cannot store for a moment."""
+        asyncio.get_running_loop().call_later(_RETRY_SECONDS, self._send_again, [invocation])
 
-        def again() -> None:
-            if self._pending.get(invocation._identifier) is invocation:
-                self._unsent.append(invocation)
-                self.send()
-
-        asyncio.get_running_loop().call_later(_RETRY_SECONDS, again)
+    def _send_again(self, invocations: list[Invocation]) -> None:
+        """Unless a reconnect came first and did it."""
+        self._unsent.extend(one for one in invocations if self._pending.get(one._identifier) is one)
+        self.send()
 
     def _attached(self, frame: frames.Attached) -> None:
         for identifier in frame.ids:

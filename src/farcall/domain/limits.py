@@ -10,7 +10,7 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
 
-class Limits(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """None means: no such limit. 0 refuses everything. Days are those of UTC."""
 
     per_minute: Count | None = None  # invocations accepted in any 60 seconds

@@ -32,6 +32,7 @@ class FunctionOptions(msgspec.Struct, frozen=True, array_like=True):
     requires: dict[str, int | float | str | bool] = {}  # matched against what workers advertise
     policy: str = "round_robin"
     replayable: bool = False  # a stream that may be replayed from its first item
+    visibility: str = "caller"  # who is shown arguments and results: the caller alone, or the owner too
 
     @property
     def never_twice(self) -> bool:

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from farcall.domain.errors import Refused
-from farcall.gateway import blobs, calls, docs, functions, invocations, openapi, people, shares, workers
+from farcall.gateway import blobs, calls, docs, functions, invocations, openapi, people, shares, usage, workers
 from farcall.gateway.exchange import Exchange, Reply
 from farcall.gateway.metrics import MEDIA_TYPE, Metrics
 from farcall.gateway.operations import Answer, Operation, routes
@@ -64,6 +64,7 @@ def operations(metrics: Metrics) -> Sequence[Operation]:
         *people.OPERATIONS,
         *shares.OPERATIONS,
         *workers.OPERATIONS,
+        *usage.OPERATIONS,
         *blobs.OPERATIONS,
         *_hub_operations(metrics),
     )

@@ -57,6 +57,7 @@ def _function(entry: Entry) -> rest.Function:
         entry.workers,
         entry.level.label,
         moment(row.created_at),
+        row.options.visibility,  # type: ignore[arg-type]  # checked when it was published
     )
 
 

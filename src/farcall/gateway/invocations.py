@@ -15,10 +15,10 @@ from farcall.gateway import problems
 from farcall.gateway.calls import CALL_ERRORS
 from farcall.gateway.exchange import JSON, Exchange, Reply, moment, moment_or_none, seconds_of
 from farcall.gateway.operations import Answer, Operation
-from farcall.gateway.values import result_for
+from farcall.gateway.values import arguments_for, result_for
 from farcall.hub import ports
 from farcall.hub.records import Query
-from farcall.wire import rest
+from farcall.wire import rest, rest_usage
 
 EVENT_STREAM = "text/event-stream"
 _encode_json = msgspec.json.Encoder().encode
@@ -52,6 +52,24 @@ async def get_result(x: Exchange) -> Reply | Response:
     version = await x.hub.catalog.by_key(row.version)
     result = result_for(row.result, x.hub.catalog.interface(version), x.wants_msgpack)
     return Reply(rest.Outcome(text, _status(row.state), result))
+
+
+async def get_arguments(x: Exchange) -> Reply | Response:
+    """For the caller; and for the owner, where the function says so."""
+    identifier = x.invocation()
+    try:
+        row = await x.hub.records.arguments(x.subject, identifier)
+    except Refused as refusal:
+        return problems.response(refusal.failure, identifiers.to_text(identifier))
+    version = await x.hub.catalog.by_key(row.version)
+    arguments = arguments_for(row.arguments, x.hub.catalog.interface(version), x.wants_msgpack)
+    return Reply(rest_usage.Arguments(identifiers.to_text(identifier), arguments))
+
+
+async def erase(x: Exchange) -> Reply:
+    """Arguments, result and output go; the record stays."""
+    row = await x.hub.erasure.erase(x.subject, x.invocation())
+    return Reply(rest_usage.Erased(identifiers.to_text(row.id), _status(row.state), moment(row.erased_at or 0.0)))
 
 
 async def explain(x: Exchange) -> Reply:
@@ -148,6 +166,8 @@ def _invocation(x: Exchange, row: ports.InvocationRow) -> rest.Invocation:
         row.cancel_requested_at is not None and not row.state.final,
         None if progress is None else rest.Progress(*progress),
         None if row.failure is None else problems.problem(row.failure, text),
+        row.cpu_seconds,
+        moment_or_none(row.erased_at),
     )
 
 
@@ -162,6 +182,14 @@ _CANCEL: dict[str, Any] = {
     "answers": {202: Answer(rest.Pending, "It is being stopped.", headers=("Location",))},
     "tag": "invocations",
     "errors": ("already_finished",),
+}
+
+_ERASE: dict[str, Any] = {
+    "summary": "Erase arguments, result, output and what a failure said, for good. The record stays.",
+    "handler": erase,
+    "answers": {200: Answer(rest_usage.Erased, "They are gone.")},
+    "tag": "invocations",
+    "errors": ("not_finished",),
 }
 
 OPERATIONS = (
@@ -190,15 +218,27 @@ OPERATIONS = (
         "GET",
         "/v1/invocations/{id}/result",
         "get_result",
-        "The result, for whoever called.",
+        "The result, for whoever called; for the owner too, where the function says so.",
         get_result,
         {
             200: Answer(rest.Outcome, "The result."),
             202: Answer(rest.Pending, "Not finished yet.", headers=("Location", "Retry-After")),
         },
         "invocations",
-        errors=CALL_ERRORS,
+        errors=(*CALL_ERRORS, "gone"),
     ),
+    Operation(
+        "GET",
+        "/v1/invocations/{id}/arguments",
+        "get_arguments",
+        "What it was called with, for whoever called; for the owner too, where the function says so.",
+        get_arguments,
+        {200: Answer(rest_usage.Arguments, "By name, with defaults; as it was run.")},
+        "invocations",
+        errors=("gone",),
+    ),
+    Operation("DELETE", "/v1/invocations/{id}/data", "delete_data", **_ERASE),
+    Operation("POST", "/v1/invocations/{id}/erase", "erase_invocation", **_ERASE),
     Operation(
         "GET",
         "/v1/invocations/{id}/explain",

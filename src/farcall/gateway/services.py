@@ -9,11 +9,14 @@ from farcall.hub.accounts import Accounts
 from farcall.hub.blobs import BlobRoom
 from farcall.hub.catalog import Catalog
 from farcall.hub.dispatcher import Dispatcher
+from farcall.hub.erasure import Erasure
 from farcall.hub.invocations import Invocations
 from farcall.hub.logins import Logins
 from farcall.hub.logs import Logs
+from farcall.hub.quotas import Quotas
 from farcall.hub.records import Records
 from farcall.hub.shares import Shares
+from farcall.hub.usage import Usage
 from farcall.hub.workers import Workers
 
 
@@ -32,6 +35,9 @@ class HubServices:
     workers: Workers
     dispatcher: Dispatcher
     channels: Channels
+    usage: Usage
+    quotas: Quotas
+    erasure: Erasure
 
 
 @dataclass(slots=True, frozen=True)

@@ -25,14 +25,18 @@ def arguments_of_json(
 ) -> bytes:
     """The payload of bound arguments; raises Refused (invalid_arguments) with the path of what does not fit."""
     bound = _bound(name, interface, args)
-    properties = {parameter.name: parameter.bound_schema for parameter in interface.parameters}
-    schema = {"type": "object", "x-type": "dict", "properties": properties}
     try:
-        return payload.from_json(bound, schema, where="args", blob_size=blob_sizes.__getitem__)
+        return payload.from_json(bound, arguments_schema(interface), where="args", blob_size=blob_sizes.__getitem__)
     except WrongType as error:
         reason = str(error).removeprefix(f"{error.place}: ")
         hint = f"See farcall show {name}."
         raise Refused("invalid_arguments", f"{name}: {error}", hint, [(error.place, reason)]) from None
+
+
+def arguments_schema(interface: Interface) -> dict[str, Any]:
+    """All arguments as one object."""
+    properties = {parameter.name: parameter.bound_schema for parameter in interface.parameters}
+    return {"type": "object", "x-type": "dict", "properties": properties}
 
 
 def arguments_of_msgpack(name: str, interface: Interface, args: msgspec.Raw) -> bytes:
@@ -79,6 +83,13 @@ def blobs_named(value: Any, depth: int = 0) -> Iterator[str]:
     elif isinstance(value, list):
         for item in value:
             yield from blobs_named(item, depth + 1)
+
+
+def arguments_for(data: bytes, interface: Interface, as_msgpack: bool) -> Any:
+    """The payload of bound arguments as it goes into an answer: values by name."""
+    if as_msgpack:
+        return msgspec.Raw(data)
+    return payload.to_json(data, arguments_schema(interface))
 
 
 def result_for(data: bytes, interface: Interface, as_msgpack: bool) -> Any:

@@ -281,6 +281,7 @@ def _describe(fn: Callable[..., Any], declaration: Declaration, source: bytes, s
             dict(declaration.requires),
             declaration.policy,
             declaration.replayable,
+            declaration.visibility,
         ),
     )
     names = [parameter["name"] for parameter in document["parameters"]]

@@ -69,6 +69,7 @@ class Options(msgspec.Struct, array_like=True, frozen=True):
     requires: dict[str, int | float | str | bool]
     policy: str
     replayable: bool
+    visibility: str
 
 
 class Described(msgspec.Struct, array_like=True, frozen=True):

@@ -24,6 +24,7 @@ from farcall.hub.dispatch import effects, events
 from farcall.hub.dispatch.core import Core
 from farcall.hub.dispatch.records import Reason
 from farcall.hub.quotas import Quotas
+from farcall.hub.records import as_told
 from farcall.hub.waiting import Waiting
 from farcall.wire import frames
 
@@ -176,7 +177,7 @@ class Dispatcher:
         if ended:
             if self.quotas is not None:
                 self.quotas.ended([identifier], caller)
-            self.callers.settled(ended)
+            self.callers.settled([as_told(item) for item in ended])
         if unknown:
             self.callers.refused(
                 unknown, Failure("conflict", "Another account's request has this id.", "Use a new id.")

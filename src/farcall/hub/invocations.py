@@ -18,6 +18,7 @@ from farcall.hub.catalog import Catalog
 from farcall.hub.dispatch import events
 from farcall.hub.dispatcher import Dispatcher, now
 from farcall.hub.quotas import Quotas
+from farcall.hub.records import as_told
 from farcall.hub.tickets import Ticket
 from farcall.wire import frames
 
@@ -302,7 +303,7 @@ class Invocations:
             ended = [*ended, *late]
             gone = {item.id for item in late}
             going_on = [identifier for identifier in going_on if identifier not in gone]
-        return list(ended), list(going_on), list(unknown)
+        return [as_told(item) for item in ended], list(going_on), list(unknown)
 
     async def cancel(self, subject: access.Subject, identifier: bytes) -> bool:
         """Begin to cancel; False if it had finished. Raises Refused (not found)."""

@@ -18,11 +18,13 @@ from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+import msgspec
+
 from farcall.domain import access, limits, names
 from farcall.domain.errors import Failure, Refused
 from farcall.domain.limits import Limits
 from farcall.domain.model import Completion
-from farcall.hub import ports
+from farcall.hub import audit, ports
 from farcall.hub.accounts import Accounts, require_administrator
 from farcall.hub.dispatch.events import Now
 
@@ -221,19 +223,21 @@ class Quotas:
             book.begun.clear()
             await self._store.do(ports.AddNotes([]))  # behind it, what was on its way has arrived
             stored = dict(await self._store.unfinished(book.account))
+            book.day = int(time.time()) // DAY_SECONDS
             # Ends that were noted before the reading are in it; those noted meanwhile may be: then it is read again.
             for _ in range(_READINGS):
-                changes, day = book.changes, int(time.time()) // DAY_SECONDS
-                query = ports.UsageFilter(caller=book.account, since=day, until=day, by_function=True, limit=1 << 31)
-                used = await self._store.usage(query)
+                changes = book.changes
+                book.ran = await self._ran(book.account, book.day)
                 if changes == book.changes:
                     break
-            book.day = day
-            book.ran = {row.function or "": row.run_seconds for row in used}
             book.in_flight = {
                 identifier: name for identifier, name in (stored | book.begun).items() if identifier not in book.ended
             }
             book.count()
+
+    async def _ran(self, account: int, day: int) -> dict[str, float]:
+        query = ports.UsageFilter(caller=account, since=day, until=day, by_function=True, limit=1 << 31)
+        return {row.function or "": row.run_seconds for row in await self._store.usage(query)}
 
     # -- what becomes of calls -----------------------------------------------------------------------------------------
 
@@ -278,7 +282,11 @@ class Quotas:
         """Limit an account, from its next call on, on open connections too; raises Refused."""
         require_administrator(subject)
         account = await self._account(handle)
-        await self._store.do(ports.SetLimits(account.key, limited.json(), time.time()))
+        command = ports.SetLimits(account.key, limited.json(), time.time())
+        facts = msgspec.to_builtins(limited)
+        await self._store.do(
+            audit.recorded(command, subject, "account.limits", about=account.key, target=account.handle, **facts)
+        )
         self._accounts.changed(account.key)
         return limited
 

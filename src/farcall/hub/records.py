@@ -1,7 +1,7 @@
 """Reading what became of invocations: records, results, timelines.
 
 The record shows to the caller, to the owner of the function and to administrators. Arguments and results show to the
-caller alone.
+caller, and to the owner where the version that was called says so; never to administrators.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 from farcall.domain import access, names
 from farcall.domain import ids as identifiers
 from farcall.domain.errors import Failure, Refused
+from farcall.domain.model import Settlement
 from farcall.domain.states import InvocationState
 from farcall.hub import ports
 from farcall.hub.worker_names import WorkerNames
@@ -173,16 +174,40 @@ class Records:
         Raises LookupError while the invocation is not finished.
         """
         row = await self.get(subject, identifier)
-        if row.caller != subject.key:
-            raise Refused("permission_denied", "Results show to whoever called, not to the function's owner.")
+        await self._require_payloads(subject, row)
         if not row.state.final:
             raise LookupError(identifiers.to_text(identifier))
         failure = failure_of(row)
         if failure is not None:
             raise Refused.of(failure)
         if not row.result:
-            raise Refused("not_found", "The result was kept for its time and is gone; the record stays.")
+            raise Refused.of(gone(row.erased_at))
         return row
+
+    async def arguments(self, subject: access.Subject, identifier: bytes) -> ports.InvocationRow:
+        """The record with its arguments; raises Refused."""
+        row = await self.get(subject, identifier)
+        await self._require_payloads(subject, row)
+        if not row.arguments:
+            raise Refused.of(gone(row.erased_at))
+        return row
+
+    async def shows_payloads(self, subject: access.Subject, row: ports.InvocationRow) -> bool:
+        """Whether arguments and result are for this subject, who may see the record."""
+        if row.caller == subject.key:
+            return True
+        if row.owner not in subject.owned_accounts:
+            return False
+        version = await self._store.version(key=row.version)
+        return version is not None and version.options.visibility == "owner"
+
+    async def _require_payloads(self, subject: access.Subject, row: ports.InvocationRow) -> None:
+        if not await self.shows_payloads(subject, row):
+            raise Refused(
+                "permission_denied",
+                "Arguments and results show to whoever called, and to the owner of the function only if it says so.",
+                'The function says so with @farcall.function(visibility="owner"), for calls from then on.',
+            )
 
     async def explain(self, subject: access.Subject, identifier: bytes) -> list[Line]:
         """Why the invocation is where it is, as a timeline, oldest first; raises Refused (not_found)."""
@@ -225,7 +250,21 @@ def may_see(subject: access.Subject, row: ports.InvocationRow) -> bool:
     """Whether the record shows to the subject at all."""
     if not access.within(subject, row.function):
         return False
-    return subject.key in (row.caller, row.owner) or access.administers(subject)
+    return row.caller == subject.key or row.owner in subject.owned_accounts or access.administers(subject)
+
+
+def gone(erased_at: float | None) -> Failure:
+    """Why there are no arguments and no result any more."""
+    why = "were erased, or kept for their time and dropped" if erased_at is None else "were erased"
+    return Failure("gone", f"Arguments and result {why}; the record stays.")
+
+
+def as_told(settlement: Settlement) -> Settlement:
+    """What is read from the store, as callers hear it: a result that is there no more is a failure."""
+    if settlement.state != InvocationState.SUCCEEDED or settlement.result:
+        return settlement
+    failed = int(InvocationState.FAILED)
+    return Settlement(settlement.id, failed, failure=gone(None), attempt=settlement.attempt)
 
 
 def failure_of(row: ports.InvocationRow) -> Failure | None:

@@ -73,7 +73,7 @@ class MemoryUsage:
 def _wanted(query: UsageFilter, day: int, version: VersionRow, caller: int) -> bool:
     return (
         query.caller in (None, caller)
-        and query.owner in (None, version.owner)
+        and (query.owners is None or version.owner in query.owners)
         and (query.function is None or at_or_below(version.name, query.function))
         and query.since <= day <= query.until
     )

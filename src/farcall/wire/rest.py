@@ -168,7 +168,10 @@ class FunctionsQuery(Question, frozen=True):
 
 
 class Function(msgspec.Struct):
-    """One version of a function, as lists show it. `workers` are ready for it now; `can` is what you may do."""
+    """One version of a function, as lists show it. `workers` are ready for it now; `can` is what you may do.
+
+    `visibility` says who is shown arguments and results of calls: the caller alone, or the owner too.
+    """
 
     name: str
     owner: str
@@ -181,6 +184,7 @@ class Function(msgspec.Struct):
     workers: int
     can: str
     created_at: datetime
+    visibility: Literal["caller", "owner"]
 
 
 class FunctionOptions(msgspec.Struct):
@@ -194,6 +198,7 @@ class FunctionOptions(msgspec.Struct):
     requires: dict[str, int | float | str | bool]
     policy: str
     replayable: bool
+    visibility: Literal["caller", "owner"]
 
 
 class FunctionDetail(Function):
@@ -281,7 +286,11 @@ class Progress(msgspec.Struct):
 
 
 class Invocation(msgspec.Struct):
-    """The record of an invocation. `run_seconds` is the time of the attempt that counted."""
+    """The record of an invocation. `run_seconds` (by the clock), `cpu_seconds`: of the attempt that counted.
+
+    CPU time is that of all threads of the function's process and of its children that ended; 0 where the process was
+    killed.
+    """
 
     id: str
     function: str
@@ -298,6 +307,8 @@ class Invocation(msgspec.Struct):
     cancelling: bool
     progress: Progress | None = None
     failure: Problem | None = None
+    cpu_seconds: float = 0.0
+    erased_at: datetime | None = None
 
 
 class TimelineLine(msgspec.Struct):

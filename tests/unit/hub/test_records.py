@@ -120,7 +120,7 @@ async def test_a_result_waits_shows_fails_and_goes(house: House, records: Record
     assert (await records.result(bob, identifier)).result == b"\x01"
     assert await code_of(records.result(alice, identifier)) == "permission_denied"
     await house.store.do(ports.Expunge(100.0, 10))
-    assert await code_of(records.result(bob, identifier)) == "not_found"
+    assert await code_of(records.result(bob, identifier)) == "gone"
 
 
 @pytest.mark.parametrize(
