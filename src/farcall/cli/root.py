@@ -34,11 +34,13 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "share": ("sharing", "share", "Let somebody use a function or namespace."),
     "unshare": ("sharing", "unshare", "Take a permission back."),
     "shares": ("sharing", "shares", "Who may use what is yours."),
+    "groups": ("groups", "groups", "People who call, serve and manage together."),
     "token": ("people", "token", "Create, list and revoke tokens."),
     "account": ("people", "account", "Create, list, confirm and disable accounts (administrators)."),
     "completion": ("completion", "completion", "Let the shell complete commands and names."),
     "erase": ("usage", "erase", "Erase what an invocation was called with and gave."),
     "usage": ("usage", "usage", "How much was used, of what, by whom."),
+    "audit": ("audit", "audit", "Who did what to what, when, from where."),
     "workers": ("fleet", "workers", "Your workers, and what they serve."),
 }
 

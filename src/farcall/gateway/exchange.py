@@ -103,8 +103,8 @@ class Exchange:
             if name in values:
                 raise Refused("invalid_request", f"The query parameter {name[:40]!r} is given twice.")
             values[name] = value
-        if "since" in values:  # a plus sign of a zone that was not escaped
-            values["since"] = values["since"].replace(" ", "+")
+        for name in {"since", "until"} & values.keys():  # a plus sign of a zone that was not escaped
+            values[name] = values[name].replace(" ", "+")
         try:
             return msgspec.convert(values, kind, strict=False)
         except msgspec.ValidationError as error:

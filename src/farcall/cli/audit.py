@@ -1,0 +1,79 @@
+"""`audit`."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import sys
+import time
+from itertools import islice
+from typing import Any
+
+import click
+
+from farcall.cli.output import clock, json_option, print_json, print_table
+from farcall.cli.remote import rest
+
+_FIELDS = ("id", "at", "who", "token", "what", "path", "target", "origin", "outcome", "detail")
+_PAGE = 500
+_UNITS = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+
+
+@click.command()
+@click.option("--who", default="", help="Only what this account did.")
+@click.option("--what", default="", help="Only this: token.create, or token for all about tokens.")
+@click.option("--path", "below", default="", metavar="NAME", help="Only about this function or namespace.")
+@click.option("--since", help="From this time on: 2026-03-01, 2026-03-01T12:00Z, or 2h, 7d ago.")
+@click.option("--until", help="Up to this time.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many, newest first.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@json_option
+def audit(
+    who: str, what: str, below: str, since: str | None, until: str | None, limit: int, as_csv: bool, as_json: bool
+) -> None:
+    """Who did what to what, when, from where.
+
+    Administrators see everything; you see what your account did, and what happened to it, to what is yours, and to the
+    groups that you manage.
+    """
+    asked = {"who": who, "what": what, "path": below, "since": _moment(since), "until": _moment(until)}
+    narrowed = {name: value for name, value in asked.items() if value}
+    items = list(islice(rest().items("/v1/audit", **narrowed, limit=min(limit, _PAGE)), limit))
+    if as_json:
+        print_json({"items": items})
+    elif as_csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(_FIELDS)
+        writer.writerows([_cell(item[name]) for name in _FIELDS] for item in items)
+    else:
+        print_table(
+            ["when", "who", "what", "of", "detail", "from"],
+            [
+                [
+                    clock(item["at"]),
+                    item["who"],
+                    item["what"] if item["outcome"] == "ok" else f"{item['what']}: {item['outcome']}",
+                    " ".join(filter(None, (item["path"], item["target"]))),
+                    ", ".join(f"{name} {_cell(value)}" for name, value in item["detail"].items()),
+                    item["origin"],
+                ]
+                for item in items
+            ],
+            "Nothing was recorded.",
+        )
+
+
+def _cell(value: Any) -> Any:
+    """As one cell of a table, or of a sheet: what a spreadsheet would take for a formula is made text."""
+    if isinstance(value, (dict, list)):
+        return json.dumps(value, ensure_ascii=False)
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+
+
+def _moment(text: str | None) -> str:
+    """A time as the hub takes it; a duration means so long ago."""
+    match = re.fullmatch(r"([1-9]\d{0,4})([mhdw])", text or "")
+    if match is None:
+        return text or ""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - int(match[1]) * _UNITS[match[2]]))

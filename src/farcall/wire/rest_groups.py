@@ -1,0 +1,36 @@
+"""REST bodies about groups."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+
+from farcall.wire.rest import Handle, Question
+
+Role = Literal["member", "manager"]
+
+
+class Member(msgspec.Struct):
+    handle: str
+    role: Role
+
+
+class Group(msgspec.Struct):
+    """`role` is yours in it; empty for an administrator who is no member."""
+
+    handle: str
+    role: Literal["", "member", "manager"]
+    members: list[Member]
+    created_at: datetime
+
+
+class NewGroup(Question, frozen=True):
+    handle: Annotated[Handle, msgspec.Meta(examples=["lab"])]
+
+
+class NewMember(Question, frozen=True):
+    """A member calls and serves everything below the group's handle; a manager manages there too."""
+
+    role: Role = "member"
