@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from farcall.gateway.doors import Doors
     from farcall.gateway.services import GatewayOptions
     from farcall.hub.dispatch.core import Core
+    from farcall.mail.smtp import SmtpMailer
     from farcall.worker.options import Event
 
 Say = Callable[[str], None]
@@ -47,6 +48,7 @@ class Hub:
     queued: int
     first_token: str | None  # of the administrator that this start made
     _parts: list[Any]
+    _post: Any
 
     def say_goodbye(self) -> None:
         """Tell everybody to come back later."""
@@ -56,10 +58,12 @@ class Hub:
         """Let go of everything; the store last."""
         self.services.dispatcher.stop()
         self.services.accounts.close()
+        self.services.logins.close()
         for part in self._parts:
             part.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(*self._parts, return_exceptions=True)
+        await self._post.close()
         await self.log_files.close()
         await self.store.close()
 
@@ -79,14 +83,19 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner(), whereabouts: 
     from farcall.gateway.services import HubServices
     from farcall.hub import ports
     from farcall.hub.accounts import Accounts
+    from farcall.hub.audit import AuditLog
     from farcall.hub.blobs import BlobRoom
     from farcall.hub.catalog import Catalog
     from farcall.hub.dispatcher import Dispatcher, now
     from farcall.hub.erasure import Erasure
+    from farcall.hub.expiries import watch_expiries
+    from farcall.hub.groups import Groups
     from farcall.hub.housekeeping import keep_house
+    from farcall.hub.invitations import Invitations, Rules
     from farcall.hub.invocations import Invocations
     from farcall.hub.logins import Logins
     from farcall.hub.logs import Logs
+    from farcall.hub.mail import Post
     from farcall.hub.quotas import Quotas
     from farcall.hub.records import Records
     from farcall.hub.recovery import recover
@@ -146,10 +155,19 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner(), whereabouts: 
         catalog.on_changed(channels.catalog_changed)
         revocation = Revocation(dispatcher, store)
         accounts.on_access_changed(revocation.look_again)
+        post = Post(_mailer(settings))
+        invitations = Invitations(
+            store,
+            accounts,
+            post,
+            rules=Rules(settings.invitation_seconds, settings.invitations_per_day),
+            whereabouts=whereabouts,
+        )
         services = HubServices(
             accounts,
             Logins(store, accounts),
             Shares(store, accounts),
+            invitations,
             catalog,
             invocations,
             records,
@@ -161,6 +179,8 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner(), whereabouts: 
             Usage(store),
             quotas,
             Erasure(store, records, log_files),
+            Groups(store, accounts),
+            AuditLog(store),
         )
         made = await accounts.ensure_administrator(
             owner.handle, owner.email, lambda token: _write_secret(data / "admin-token", token)
@@ -169,6 +189,7 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner(), whereabouts: 
         workers.expect(await store.presences())
         for caller in {lane.caller for lane, _ in await store.lanes()}:  # what was withdrawn shortly before the stop
             await revocation.access_changed(caller)
+        expiries = asyncio.ensure_future(watch_expiries(store, accounts))
         housekeeping = asyncio.ensure_future(
             keep_house(
                 store,
@@ -188,7 +209,8 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner(), whereabouts: 
             epoch,
             queued,
             made.token if made is not None else None,
-            [housekeeping],
+            [housekeeping, expiries],
+            post,
         )
     except BaseException:
         await store.close()
@@ -209,6 +231,25 @@ def _core(settings: HubSettings, epoch: int) -> Core:
         no_worker_grace_seconds=settings.no_worker_grace_seconds,
     )
     return Core(epoch, limits, random.Random())  # for jitter only
+
+
+def _mailer(settings: HubSettings) -> SmtpMailer | None:
+    """How letters leave, if a mail server is named."""
+    from farcall.mail.smtp import SmtpMailer, SmtpServer
+
+    if not settings.smtp_host:
+        return None
+    return SmtpMailer(
+        SmtpServer(
+            settings.smtp_host,
+            settings.smtp_port,
+            settings.mail_from,
+            settings.smtp_user,
+            settings.smtp_password,
+            settings.smtp_security,
+            settings.smtp_timeout_seconds,
+        )
+    )
 
 
 def _said_in_welcome(settings: HubSettings, identity: str, epoch: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -123,8 +123,8 @@ class HubSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         shown = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name not in _SECRET)
         return f"HubSettings({', '.join(shown)})"
 
-    def __rich_repr__(self) -> Iterator[tuple[str, Any]]:
-        return ((name, getattr(self, name)) for name in self.__struct_fields__ if name not in _SECRET)
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [(name, getattr(self, name)) for name in self.__struct_fields__ if name not in _SECRET]
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -37,6 +37,7 @@ _ROWS = (
     ErrorKind("not_found", "No such thing, or you may not know of it.", 404, "NotFound"),
     ErrorKind("version_withdrawn", "The version is no longer served.", 410, "NotFound"),
     ErrorKind("gone", "Arguments and result were erased, or kept for their time; the record stays.", 410, "NotFound"),
+    ErrorKind("invitation_closed", "It was accepted, declined or taken back, or has expired.", 410, "RequestError"),
     ErrorKind("permission_denied", "You may see it, but not do this.", 403, "PermissionDenied"),
     ErrorKind("unauthenticated", "A token is missing, unknown, expired or revoked.", 401, "PermissionDenied"),
     ErrorKind("invalid_arguments", "The arguments do not fit the interface.", 422, "InvalidArguments"),

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 from farcall.gateway.channels import Channels
 from farcall.hub.accounts import Accounts
+from farcall.hub.audit import AuditLog
 from farcall.hub.blobs import BlobRoom
 from farcall.hub.catalog import Catalog
 from farcall.hub.dispatcher import Dispatcher
 from farcall.hub.erasure import Erasure
+from farcall.hub.groups import Groups
+from farcall.hub.invitations import Invitations
 from farcall.hub.invocations import Invocations
 from farcall.hub.logins import Logins
 from farcall.hub.logs import Logs
@@ -27,6 +30,7 @@ class HubServices:
     accounts: Accounts
     logins: Logins
     shares: Shares
+    invitations: Invitations
     catalog: Catalog
     invocations: Invocations
     records: Records
@@ -38,6 +42,8 @@ class HubServices:
     usage: Usage
     quotas: Quotas
     erasure: Erasure
+    groups: Groups
+    audit: AuditLog
 
 
 @dataclass(slots=True, frozen=True)

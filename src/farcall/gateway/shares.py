@@ -1,29 +1,129 @@
-"""Sharing: grants on functions and namespaces."""
+"""Sharing: grants and invitations, both ways."""
 
 from __future__ import annotations
 
-from farcall.gateway.exchange import Exchange, Reply, moment
+import time
+
+from farcall.domain import access, limits
+from farcall.domain.errors import Refused
+from farcall.gateway.exchange import Exchange, Reply, moment, moment_or_none, seconds_of
 from farcall.gateway.operations import Answer, Operation
 from farcall.hub import ports
+from farcall.hub.invitations import Wanted
+from farcall.hub.shares import managed_roots
 from farcall.wire import rest
 
 
 async def list_shares(x: Exchange) -> Reply:
-    return Reply(rest.Page([_share(row) for row in await x.hub.shares.visible(x.subject)]))
+    query = x.query(rest.PageQuery)
+    grants = await x.hub.shares.visible(x.subject)
+    invitations = await x.hub.invitations.given(x.subject, managed_roots(x.subject))
+    items = [_grant(row, x.subject) for row in grants] + [_invitation(x, row) for row in invitations]
+    return Reply(_page(items, query))
+
+
+def _page(items: list[rest.Share], query: rest.PageQuery) -> rest.Page[rest.Share]:
+    """By path, then by whom it is shared with; the cursor is the place of the last one."""
+    places = {f"{item.path} {item.handle or item.email} {item.id}": item for item in items}
+    left = [(place, places[place]) for place in sorted(places) if place > (query.cursor or "")]
+    chosen = left[: query.limit]
+    return rest.Page([item for _, item in chosen], chosen[-1][0] if len(left) > len(chosen) else None)
 
 
 async def create_share(x: Exchange) -> Reply:
     asked = await x.asked(rest.NewShare)
-    return Reply(_share(await x.hub.shares.share(x.subject, asked.path, asked.handle, asked.can)), 201)
+    if bool(asked.handle) is bool(asked.email):
+        raise Refused("invalid_request", "A share is for a handle or for an e-mail address: name one of them.")
+    wanted = Wanted(asked.path, asked.can, seconds_of(asked.expires_at), asked.limits)
+    if asked.handle:
+        row = await x.hub.shares.share(x.subject, asked.handle, wanted)
+        return Reply(_made(_grant(row, x.subject)), 201)
+    invited = await x.hub.invitations.invite(x.subject, asked.email, wanted)
+    return Reply(_made(_invitation(x, invited.row), invited.link, invited.text), 201)
 
 
 async def delete_share(x: Exchange) -> Reply:
-    await x.hub.shares.remove(x.subject, x.key("id"))
+    identifier = x.path("id")
+    kind, key = identifier[:1], identifier[1:]
+    if kind not in ("g", "i") or not (key.isascii() and key.isdigit() and len(key) < 16):
+        raise Refused("not_found", f"There is no share {identifier[:40]!r}.", "See farcall shares.")
+    if kind == "g":
+        await x.hub.shares.remove(x.subject, int(key))
+    else:
+        await x.hub.invitations.revoke(x.subject, int(key))
     return Reply(None, 204)
 
 
-def _share(row: ports.GrantRow) -> rest.Share:
-    return rest.Share(row.key, row.path, row.grantee_handle, row.level, moment(row.created_at))
+async def list_invites(x: Exchange) -> Reply:
+    return Reply(rest.Page([_invite(row) for row in await x.hub.invitations.received(x.subject)]))
+
+
+async def accept_invite(x: Exchange) -> Reply:
+    grant = await x.hub.invitations.accept(x.subject, x.path("id"))
+    return Reply(_grant(grant, x.subject))
+
+
+async def decline_invite(x: Exchange) -> Reply:
+    await x.hub.invitations.decline(x.subject, x.path("id"))
+    return Reply(None, 204)
+
+
+def _grant(row: ports.GrantRow, subject: access.Subject) -> rest.Share:
+    over = row.expires_at is not None and row.expires_at <= time.time()
+    given = row.by == subject.key or access.level_at(subject, row.path) >= access.Level.MANAGE
+    received = row.grantee == subject.key or not given
+    return rest.Share(
+        f"g{row.key}",
+        row.path,
+        row.grantee_handle,
+        "",
+        row.level,
+        "expired" if over else "active",
+        "received" if received else "given",
+        row.by_handle,
+        moment(row.created_at),
+        moment_or_none(row.expires_at),
+        None,
+        limits.from_json(row.limits),
+        "",
+    )
+
+
+def _invitation(x: Exchange, row: ports.InvitationRow) -> rest.Share:
+    over = row.expires_at is not None and row.expires_at <= time.time()
+    return rest.Share(
+        f"i{row.key}",
+        row.path,
+        "",
+        row.email,
+        row.level,
+        "declined" if row.state == "declined" else "expired" if over else "open",
+        "given",
+        row.by_handle,
+        moment(row.created_at),
+        moment_or_none(row.grant_expires_at),
+        moment_or_none(row.expires_at),
+        limits.from_json(row.limits),
+        x.hub.invitations.mail_of(row),
+    )
+
+
+def _made(share: rest.Share, link: str = "", text: str = "") -> rest.ShareMade:
+    fields = {name: getattr(share, name) for name in share.__struct_fields__}
+    return rest.ShareMade(**fields, link=link, text=text)
+
+
+def _invite(row: ports.InvitationRow) -> rest.Invite:
+    return rest.Invite(
+        f"i{row.key}",
+        row.path,
+        row.level,
+        row.by_handle,
+        moment(row.created_at),
+        moment_or_none(row.grant_expires_at),
+        moment_or_none(row.expires_at),
+        limits.from_json(row.limits),
+    )
 
 
 OPERATIONS = (
@@ -31,29 +131,60 @@ OPERATIONS = (
         "GET",
         "/v1/shares",
         "list_shares",
-        "What you have shared, and what was shared with you.",
+        "What you have shared or manage, invitations among it, and what was shared with you.",
         list_shares,
         {200: Answer(rest.Page[rest.Share], "By path.")},
         "sharing",
+        query=rest.PageQuery,
     ),
     Operation(
         "POST",
         "/v1/shares",
         "create_share",
-        "Share a function or a namespace with a handle; replaces an earlier share of the two.",
+        "Share a function or a namespace with a handle, or invite an e-mail address; replaces an earlier share.",
         create_share,
-        {201: Answer(rest.Share, "The share.")},
+        {201: Answer(rest.ShareMade, "The share; for an address an invitation, which waits for whoever has it.")},
         "sharing",
         body=rest.NewShare,
-        errors=("not_found",),
+        errors=("not_found", "conflict", "quota_exceeded"),
     ),
     Operation(
         "DELETE",
         "/v1/shares/{id}",
         "delete_share",
-        "Take a share back, or drop one that you received.",
+        "Take a share or an invitation back, or drop a share that you received.",
         delete_share,
         {204: Answer(None, "Taken back.")},
         "sharing",
+        errors=("invitation_closed",),
+    ),
+    Operation(
+        "GET",
+        "/v1/invites",
+        "list_invites",
+        "Open invitations for your address.",
+        list_invites,
+        {200: Answer(rest.Page[rest.Invite], "Oldest first.")},
+        "sharing",
+    ),
+    Operation(
+        "POST",
+        "/v1/invites/{id}/accept",
+        "accept_invite",
+        "Accept an invitation; `id` is its id or the secret in its link.",
+        accept_invite,
+        {200: Answer(rest.Share, "What you may do now.")},
+        "sharing",
+        errors=("invitation_closed", "conflict"),
+    ),
+    Operation(
+        "POST",
+        "/v1/invites/{id}/decline",
+        "decline_invite",
+        "Decline an invitation; `id` is its id or the secret in its link.",
+        decline_invite,
+        {204: Answer(None, "It cannot be accepted any more.")},
+        "sharing",
+        errors=("invitation_closed",),
     ),
 )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from farcall.assemble import build_hub
 from farcall.gateway.server import listen, serve
+from farcall.hub.whereabouts import Whereabouts
 from farcall.link.loops import new_event_loop
 from farcall.settings import HubSettings, load
 
@@ -55,9 +56,9 @@ class _Door:
 def _live(settings: HubSettings, opened: Future[_Door]) -> None:
     async def life() -> None:
         listener = listen(settings.host or "127.0.0.1", settings.port)
-        hub = await build_hub(settings)
         told = asyncio.Event()
         host, port = listener.getsockname()[:2]
+        hub = await build_hub(settings, whereabouts=Whereabouts(f"http://{host}:{port}"))
         opened.set_result(_Door(f"http://{host}:{port}", asyncio.get_running_loop(), told))
         try:
             await serve(hub.app, hub.services.channels, listener, before_end=hub.say_goodbye, told=told)

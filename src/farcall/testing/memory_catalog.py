@@ -212,6 +212,7 @@ class MemoryCatalog:
 
     def put_presence(self, command: PutPresence) -> Outcome:
         before = self.presences.get(command.boot)
+        self._note_seen(command.boot, command.at)
         self.presences[command.boot] = PresenceRow(
             boot=command.boot,
             account=command.account,
@@ -231,8 +232,14 @@ class MemoryCatalog:
         row = self.presences.get(command.boot)
         if row is None:
             return Outcome.MISSING
+        self._note_seen(command.boot, command.at)
         self.presences[command.boot] = replace(row, state=command.state, seen_at=command.at)
         return Outcome.OK
+
+    def _note_seen(self, boot: str, at: float) -> None:
+        """Its versions had a worker until then."""
+        for version in self.presences[boot].versions if boot in self.presences else ():
+            self.versions[version] = replace(self.versions[version], seen_at=at)
 
     def present(self, version: int | None, include_gone: bool) -> list[PresenceRow]:
         found = [

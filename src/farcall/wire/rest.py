@@ -10,6 +10,8 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
 
+from farcall.domain.limits import NO_LIMITS, Limits
+
 Item = TypeVar("Item")
 
 Handle = Annotated[str, msgspec.Meta(min_length=1, max_length=64, examples=["alice"])]
@@ -342,17 +344,64 @@ class Logs(msgspec.Struct):
 
 
 class Share(msgspec.Struct):
-    id: int
+    """A grant (`handle` has it; `state` is active or expired), or an invitation that was not accepted yet (`email` is
+    invited; `state` is open, expired or declined).
+
+    `id` begins with g or i. `direction`: whether the asking account received it, or gave or manages it. `mail`: sent,
+    sending, not sent, or why not. `expires_at` is the end of the permission, `open_until` that of the invitation.
+    """
+
+    id: str
     path: str
     handle: str
+    email: str
     can: str
+    state: Literal["active", "open", "expired", "declined"]
+    direction: Literal["given", "received"]
+    by: str
     created_at: datetime
+    expires_at: datetime | None
+    open_until: datetime | None
+    limits: Limits
+    mail: str
+
+
+class ShareMade(Share):
+    """`link` and `text` are there only for an invitation that the hub does not mail: hand them over yourself."""
+
+    link: str = ""
+    text: str = ""
 
 
 class NewShare(Question, frozen=True):
+    """Either `handle`, of an account, a group or `public`, or `email`: then it waits for that address."""
+
     path: Path
-    handle: Annotated[str, msgspec.Meta(min_length=1, max_length=254, examples=["bob"])]
+    handle: Annotated[str, msgspec.Meta(max_length=64, examples=["bob"])] = ""
+    email: Annotated[str, msgspec.Meta(max_length=254, examples=["bob@lab.org"])] = ""
     can: Literal["view", "invoke", "manage"] = "invoke"
+    expires_at: datetime | None = None
+    limits: Limits = NO_LIMITS
+
+
+class PageQuery(Question, frozen=True):
+    """A part of a list; `cursor` is `next` of the part before."""
+
+    limit: Limit = 50
+    cursor: Annotated[str, msgspec.Meta(max_length=1024)] | None = None
+
+
+class Invite(msgspec.Struct):
+    """An invitation for your address. `expires_at` is the end of what it gives, `open_until` its own."""
+
+    id: str
+    path: str
+    can: str
+    by: str
+    created_at: datetime
+    expires_at: datetime | None
+    open_until: datetime | None
+    limits: Limits
 
 
 class Worker(msgspec.Struct):

@@ -11,6 +11,8 @@ from farcall.domain import access
 from farcall.domain.model import FunctionOptions
 from farcall.hub.accounts import Accounts
 from farcall.hub.catalog import Catalog
+from farcall.hub.invitations import Invitations
+from farcall.hub.mail import Post
 from farcall.hub.shares import Shares
 from farcall.testing.memory_store import MemoryStore
 from farcall.wire import frames
@@ -23,6 +25,7 @@ class House:
     store: MemoryStore
     accounts: Accounts
     shares: Shares
+    invitations: Invitations
     catalog: Catalog
     tokens: dict[str, str] = field(default_factory=dict)
     ready: dict[int, int] = field(default_factory=dict)
@@ -58,7 +61,9 @@ async def house() -> AsyncIterator[House]:
     accounts = Accounts(store)
     ready: dict[int, int] = {}
     catalog = Catalog(store, ready_for=lambda version: ready.get(version, 0))
-    made = House(store, accounts, Shares(store, accounts), catalog, ready=ready)
+    made = House(
+        store, accounts, Shares(store, accounts), Invitations(store, accounts, Post(None)), catalog, ready=ready
+    )
     administrator = await accounts.ensure_administrator()
     assert administrator is not None
     made.tokens["admin"] = administrator.token

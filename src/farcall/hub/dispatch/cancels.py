@@ -91,7 +91,9 @@ def access_changed(state: State, event: AccessChanged, now: Now) -> None:
 
 
 def end_revoked(state: State, entry: Entry, now: Now) -> None:
-    failure = Failure("cancelled", "It was cancelled while it waited: its caller may no longer invoke the function.")
+    name = entry.lane.version.facts.name
+    message = f"It was cancelled while it waited: the permission to call {name} was taken back, or has ended."
+    failure = Failure("cancelled", message, "Ask whoever shared it.")
     ends.end(state, entry, InvocationState.CANCELLED, now, failure)
 
 

@@ -1,0 +1,334 @@
+"""Invitations: something is shared with an e-mail address, and waits there for an account with that address.
+
+The secret in an invitation's link was sent to the address, or handed over by whoever invites: holding it proves the
+address. Whether the address has an account changes nothing, and is told to nobody. The secret is stored as a digest
+only; a new invitation to the same address and path has a new one, and the old link ends.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from blake3 import blake3
+
+from farcall.domain import access, names, people
+from farcall.domain.errors import Refused
+from farcall.domain.limits import NO_LIMITS, Limits
+from farcall.hub import audit, invitation_letter, mail, offers, ports, subjects
+from farcall.hub.accounts import Accounts
+from farcall.hub.whereabouts import NOWHERE, Whereabouts
+
+_SECRET_BYTES = 32
+_SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
+_DAY_SECONDS = 86_400.0
+_FIRST_TRY_SECONDS = 3.0
+_NOT_SENT = "not sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody shares: a level at a path and below it. `expires_at` is wall-clock seconds."""
+
+    path: str
+    level: str = "invoke"
+    expires_at: float | None = None
+    limits: Limits = NO_LIMITS
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """`link` and `text` are empty if the hub has mailed them: then only the address has the secret."""
+
+    row: ports.InvitationRow
+    mail: str  # sent, sending, not sent, or why not
+    link: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How long an invitation can be accepted, and how many an account may make in 24 hours."""
+
+    valid_seconds: float = 30 * _DAY_SECONDS
+    per_day: int = 200
+
+
+class Invitations:
+    """Invite, accept, decline, take back, list. `randomness(n)` gives n bytes; `wall` tells the time."""
+
+    def __init__(
+        self,
+        store: ports.Store,
+        accounts: Accounts,
+        post: mail.Post,
+        *,
+        rules: Rules = Rules(),
+        whereabouts: Whereabouts = NOWHERE,
+        randomness: Callable[[int], bytes] = os.urandom,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._accounts = accounts
+        self._post = post
+        self._rules = rules
+        self._whereabouts = whereabouts
+        self._randomness = randomness
+        self._wall = wall
+        self._underway: dict[int, mail.Delivery] = {}
+
+    # -- inviting ------------------------------------------------------------------------------------------------------
+
+    async def invite(self, subject: access.Subject, email: str, wanted: Wanted) -> Invited:
+        """Share `wanted` with whoever has that address; replaces an earlier invitation. Raises Refused."""
+        now = self._wall()
+        where = shareable(subject, wanted, now)
+        address = _address(email)
+        await self._within_the_day(subject, now)
+        secret = base64.urlsafe_b64encode(self._randomness(_SECRET_BYTES)).decode("ascii").rstrip("=")
+        until = now + self._rules.valid_seconds
+        command = ports.PutInvitation(
+            digest_of(secret),
+            address,
+            where,
+            wanted.level,
+            subject.key,
+            now,
+            until if wanted.expires_at is None else min(until, wanted.expires_at),
+            wanted.expires_at,
+            wanted.limits.json(),
+        )
+        key = await self._store.do(
+            audit.recorded(command, subject, "invitation.create", path=where, target=address, can=wanted.level)
+        )
+        row = await self._row(key)
+        link = self._whereabouts.link(f"/i/{secret}")
+        offer = await offers.look(self._store, where)
+        letter = invitation_letter.letter(invitation_letter.Invitation(row, offer, link, self._whereabouts.url))
+        if not self._post.configured:
+            return Invited(row, _NOT_SENT, link, letter.text)
+        return Invited(row, await self._send(key, letter))
+
+    async def _within_the_day(self, subject: access.Subject, now: float) -> None:
+        made = await self._store.invited_since(subject.key, now - _DAY_SECONDS)
+        if made >= self._rules.per_day:
+            raise Refused(
+                "quota_exceeded",
+                f"You have invited {made} times in the last 24 hours, which is as often as this hub allows.",
+                "Share with handles, or try again tomorrow.",
+                retry_after_seconds=3600,
+            )
+
+    async def _send(self, key: int, letter: ports.Mail) -> str:
+        async def told(state: str) -> None:
+            await self._store.do(ports.NoteMail(key, state))
+            if delivery.ended:
+                self._underway.pop(key, None)
+
+        delivery = self._post.send(letter, told)
+        if not delivery.ended:
+            self._underway[key] = delivery
+        else:
+            await told(delivery.state)
+        await delivery.first_try(_FIRST_TRY_SECONDS)
+        return self.mail_of(await self._row(key))
+
+    def mail_of(self, row: ports.InvitationRow) -> str:
+        """What became of the e-mail: `sent`, `sending`, `not sent`, or why not."""
+        delivery = self._underway.get(row.key)
+        if delivery is None:
+            return row.mail or _NOT_SENT
+        if delivery.ended or delivery.state == mail.SENDING:
+            return delivery.state
+        return f"{delivery.state} It is tried again."
+
+    # -- listing -------------------------------------------------------------------------------------------------------
+
+    async def given(self, subject: access.Subject, roots: list[str]) -> list[ports.InvitationRow]:
+        """Those that the subject made, or may take back since they are below `roots`, unless accepted or revoked."""
+        found = await self._store.invitations_given(subject.key, roots)
+        return [row for row in found if access.within(subject, row.path)]
+
+    async def received(self, subject: access.Subject) -> list[ports.InvitationRow]:
+        """Those that are open for the subject's confirmed address."""
+        account = await self._accounts.me(subject)
+        if not account.email or account.email_confirmed_at is None:
+            return []
+        now = self._wall()
+        return [row for row in await self._store.invitations_to(account.email) if _standing(row, now) == "open"]
+
+    # -- by whom it is for ---------------------------------------------------------------------------------------------
+
+    async def by_secret(self, secret: str) -> ports.InvitationRow:
+        """The invitation of a link, in whatever state; raises Refused (not_found)."""
+        row = await self._store.invitation(digest=digest_of(secret)) if _SECRET.fullmatch(secret) else None
+        if row is None:
+            raise Refused("not_found", "There is no such invitation.", "Check that the link was copied in full.")
+        return row
+
+    async def standing(self, row: ports.InvitationRow) -> str:
+        """`open`, `expired`, `accepted`, `declined`, or `revoked`, as it is too if who invited may not share it any
+        more.
+        """
+        found = _standing(row, self._wall())
+        return "revoked" if found == "open" and not await self._still_offered(row) else found
+
+    async def proved(self, secret: str) -> str:
+        """The address that holding the secret of an open invitation proves; raises Refused."""
+        row = await self.by_secret(secret)
+        await self._require_open(row)
+        return row.email
+
+    async def accept(self, subject: access.Subject, reference: str) -> ports.GrantRow:
+        """Take what it offers; `reference` is an id (``i7``) or a link's secret. Raises Refused.
+
+        With the secret, the account's address is confirmed by it.
+        """
+        _require_manage(subject, "accept invitations")
+        row, account = await self._addressed(subject, reference)
+        await self._require_open(row)
+        if names.handle_of(row.path) == account.handle:
+            raise Refused("invalid_request", f"You own {row.path} already.")
+        if account.email_confirmed_at is None:
+            await self._accounts.confirm(account, row.email)
+        command = ports.AcceptInvitation(row.key, account.key, self._wall())
+        outcome = await self._store.do(
+            audit.recorded(command, subject, "invitation.accept", path=row.path, about=row.by, target=account.handle)
+        )
+        if outcome is not ports.Outcome.OK:
+            await self._require_open(await self._row(row.key))
+            raise Refused("conflict", "The invitation has just changed.", "Look at it again.")
+        self._accounts.changed(account.key)
+        for grant in await self._store.grants_to(account.key):
+            if (grant.path, grant.grantee) == (row.path, account.key):
+                return grant
+        raise Refused("conflict", f"{row.by_handle} has taken it back meanwhile.")
+
+    async def decline(self, subject: access.Subject, reference: str) -> None:
+        """Say no; it cannot be accepted any more. Raises Refused."""
+        row, _ = await self._addressed(subject, reference)
+        await self._close(row, "declined", subject)
+
+    async def decline_by_secret(self, secret: str, origin: str = "") -> None:
+        """The same, by whoever holds the link. Raises Refused."""
+        row = await self.by_secret(secret)
+        await self._close(row, "declined", audit.Anonymous(row.email, origin))
+
+    # -- by who made it ------------------------------------------------------------------------------------------------
+
+    async def revoke(self, subject: access.Subject, key: int) -> None:
+        """Take an open invitation back: whoever made it may, and whoever manages the path. Raises Refused."""
+        row = await self._store.invitation(key=key)
+        unknown = Refused("not_found", f"There is no share i{key}, or you may not know of it.", "See farcall shares.")
+        if row is None or row.state not in ("open", "declined") or not access.within(subject, row.path):
+            raise unknown
+        if row.by != subject.key and not access.decide(subject, "manage", row.path).allowed:
+            raise unknown
+        _require_manage(subject, "take back invitations")
+        if row.state == "open":
+            await self._close(row, "revoked", subject)
+
+    # -- parts ---------------------------------------------------------------------------------------------------------
+
+    async def _close(self, row: ports.InvitationRow, state: str, actor: audit.Actor) -> None:
+        verb = {"declined": "invitation.decline", "revoked": "invitation.revoke"}[state]
+        command = ports.CloseInvitation(row.key, state, self._wall())
+        outcome = await self._store.do(
+            audit.recorded(command, actor, verb, path=row.path, about=row.by, target=row.email)
+        )
+        if outcome is not ports.Outcome.OK:
+            await self._require_open(await self._row(row.key))
+
+    async def _addressed(self, subject: access.Subject, reference: str) -> tuple[ports.InvitationRow, ports.AccountRow]:
+        """The invitation, if it is for this account; raises Refused."""
+        account = await self._accounts.me(subject)
+        if re.fullmatch(r"i[0-9]{1,15}", reference):
+            row = await self._store.invitation(key=int(reference[1:]))
+            if row is None or not _same(row.email, account.email) or account.email_confirmed_at is None:
+                raise Refused("not_found", f"There is no invitation {reference} for you.", "See farcall invites.")
+            return row, account
+        row = await self.by_secret(reference)
+        if not _same(row.email, account.email):
+            raise Refused(
+                "permission_denied",
+                f"The invitation is for {people.masked(row.email)}, and you are {account.handle}.",
+                "Log in with the account of that address, or ask for an invitation to yours.",
+            )
+        return row, account
+
+    async def _require_open(self, row: ports.InvitationRow) -> None:
+        standing = await self.standing(row)
+        if standing != "open":
+            raise Refused("invitation_closed", *closed(row, standing))
+
+    async def _still_offered(self, row: ports.InvitationRow) -> bool:
+        """Whether who invited could share it today."""
+        inviter = await self._store.account(key=row.by)
+        if inviter is None or inviter.disabled:
+            return False
+        subject = await subjects.load(self._store, inviter, self._wall())
+        return inviter.admin or access.level_at(subject, row.path) >= access.Level.MANAGE
+
+    async def _row(self, key: int) -> ports.InvitationRow:
+        row = await self._store.invitation(key=key)
+        if row is None:
+            raise Refused("not_found", f"There is no invitation i{key}.")
+        return row
+
+
+def shareable(subject: access.Subject, wanted: Wanted, now: float) -> str:
+    """The path in its one way of being written, if the subject may share it like that; raises Refused."""
+    if wanted.level not in access.GRANTABLE:
+        known = ", ".join(access.GRANTABLE)
+        raise Refused("invalid_request", f"{wanted.level[:40]!r} is no level of sharing.", f"There are: {known}.")
+    if wanted.expires_at is not None and wanted.expires_at <= now:
+        raise Refused("invalid_request", "The share would have expired before it was made.")
+    try:
+        where = names.path(wanted.path)
+    except names.BadName as error:
+        raise Refused("invalid_request", f"{error}.") from None
+    decision = access.decide(subject, "manage", where)
+    if not decision.allowed:
+        raise Refused(decision.code, decision.reason)
+    return where
+
+
+def digest_of(secret: str) -> bytes:
+    """What the store keeps of a secret: 32 bytes. It has 256 bits of entropy, so a fast hash is the right one."""
+    return blake3(secret.encode()).digest()
+
+
+def closed(row: ports.InvitationRow, standing: str) -> tuple[str, str]:
+    """Why an invitation cannot be accepted, and what to do."""
+    sentences = {
+        "expired": f"The invitation has expired, on {offers.day(row.expires_at or row.created_at)}.",
+        "accepted": "The invitation was accepted already; it can be used once.",
+        "declined": "The invitation was declined.",
+        "revoked": f"{row.by_handle} has taken the invitation back.",
+    }
+    hint = "Log in to use it." if standing == "accepted" else f"Ask {row.by_handle} for a new one."
+    return sentences[standing], hint
+
+
+def _standing(row: ports.InvitationRow, now: float) -> str:
+    return "expired" if row.state == "open" and row.expires_at is not None and row.expires_at <= now else row.state
+
+
+def _same(one: str, other: str) -> bool:
+    return bool(one) and one.lower() == other.lower()
+
+
+def _address(text: str) -> str:
+    try:
+        return people.email(text)
+    except people.BadName as error:
+        raise Refused("invalid_request", f"{error}.") from None
+
+
+def _require_manage(subject: access.Subject, what: str) -> None:
+    if not access.has_scope(subject, "manage"):
+        raise Refused("permission_denied", f"This token lacks the scope manage, which it takes to {what}.")
