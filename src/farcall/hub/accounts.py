@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 
 from farcall.domain import access, people
 from farcall.domain.errors import Refused
-from farcall.hub import passwords, ports, subjects, tokens
+from farcall.hub import audit, passwords, ports, subjects, tokens
 from farcall.hub.last_use import LastUse
 from farcall.hub.passwords import Passwords
 from farcall.hub.throttle import Throttle, place
@@ -173,13 +173,13 @@ class Accounts:
             address = people.email(email)
             name = people.own_handle(handle)
             key = await self._make(
-                ports.CreateAccount(name, address, True, time.time(), email_confirmed_at=time.time())
+                ports.CreateAccount(name, address, True, time.time(), email_confirmed_at=time.time()), audit.HUB
             )
         elif len(known) == 1 and known[0].admin and not await self._store.tokens(known[0].key):
             key = known[0].key
         else:
             return None
-        return await self.tokens.issue(key, "first administrator", access.SCOPES, (), None, keep=keep)
+        return await self.tokens.issue(key, "first administrator", access.SCOPES, (), None, audit.HUB, keep=keep)
 
     async def create(
         self, subject: access.Subject, handle: str, email: str, *, admin: bool = False, password: str = ""
@@ -193,9 +193,9 @@ class Accounts:
         hashed = await self._hashed(password, name, address) if password else ""
         now = time.time()
         command = ports.CreateAccount(name, address, admin, now, email_confirmed_at=now, password=hashed)
-        account = await self._row(await self._make(command))
+        account = await self._row(await self._make(command, subject))
         scopes = access.SCOPES if admin else access.DEFAULT_SCOPES
-        return account, await self.tokens.issue(account.key, "first token", scopes, (), None)
+        return account, await self.tokens.issue(account.key, "first token", scopes, (), None, subject)
 
     async def register(
         self, handle: str, email: str, password: str, *, invited_email: str = "", origin: str = ""
@@ -223,7 +223,7 @@ class Accounts:
         confirmed_at = now if invited_email else None
         claimed = "" if by_mail else address  # until it is proved: nobody learns whether the address has an account
         command = ports.CreateAccount(name, claimed, False, now, email_confirmed_at=confirmed_at, password=hashed)
-        account = await self._row(await self._make(command))
+        account = await self._row(await self._make(command, audit.Anonymous(name, origin)))
         if by_mail and self.letters is not None:
             owner = await self._store.account(email=address)
             if owner is None or owner.email_confirmed_at is None:
@@ -231,7 +231,7 @@ class Accounts:
             else:
                 self.letters.known_already(owner)
             return Registered(account, None)
-        return Registered(account, await self.log_in(account, "registration"))
+        return Registered(account, await self.log_in(account, "registration", origin=origin))
 
     def _allow_registration(self, invited_email: str) -> None:
         if self._registration == "closed":
@@ -244,8 +244,8 @@ class Accounts:
         passwords.check(password, handle, email)
         return await self.passwords.hash(password)
 
-    async def _make(self, command: ports.CreateAccount) -> int:
-        key = await self._store.do(command)
+    async def _make(self, command: ports.CreateAccount, actor: audit.Actor) -> int:
+        key = await self._store.do(audit.recorded(command, actor, "account.create", target=command.handle))
         if not isinstance(key, ports.Outcome):
             return int(key)
         if await self._store.account(handle=command.handle) is not None:
@@ -258,15 +258,24 @@ class Accounts:
             raise Refused("unauthenticated", "The account is gone.")
         return account
 
-    async def log_in(self, account: ports.AccountRow, label: str, *, admin: bool = False) -> NewToken:
+    async def log_in(self, account: ports.AccountRow, label: str, *, admin: bool = False, origin: str = "") -> NewToken:
         """A token of kind login for somebody who has proved to be this account."""
         scopes = access.SCOPES if admin and account.admin else access.DEFAULT_SCOPES
-        return await self.tokens.issue(account.key, label, scopes, (), None, kind="login")
+        actor = audit.Anonymous(account.handle, origin, account.key)
+        return await self.tokens.issue(account.key, label, scopes, (), None, actor, kind="login")
 
-    async def confirm(self, account: ports.AccountRow, email: str) -> ports.AccountRow:
-        """The address was proved to be the account's. Raises Refused (conflict) if it is another's by now."""
+    async def confirm(
+        self, account: ports.AccountRow, email: str, actor: audit.Actor | None = None
+    ) -> ports.AccountRow:
+        """The address was proved to be the account's, or vouched for by `actor`. Raises Refused (conflict) if it is
+        another's by now.
+        """
         address = _email(email)
-        outcome = await self._store.do(ports.ConfirmEmail(account.key, address, time.time()))
+        command = ports.ConfirmEmail(account.key, address, time.time())
+        who = actor or audit.Anonymous(account.handle, key=account.key)
+        outcome = await self._store.do(
+            audit.recorded(command, who, "account.confirm", about=account.key, target=account.handle)
+        )
         if outcome is not ports.Outcome.OK:
             raise Refused("conflict", f"The address {address} belongs to another account.", "Log in with that one.")
         return await self._row(account.key)
@@ -278,7 +287,7 @@ class Accounts:
         address = email or account.email
         if not address:
             raise Refused("invalid_request", f"The account {account.handle} has no address yet.", "Say which it is.")
-        return await self.confirm(account, address)
+        return await self.confirm(account, address, subject)
 
     async def everyone(self, subject: access.Subject) -> Sequence[ports.AccountRow]:
         """All accounts, for administrators."""
@@ -295,7 +304,9 @@ class Accounts:
         account = await self._of_handle(handle)
         if account.key == subject.key and disabled:
             raise Refused("invalid_request", "You cannot disable your own account.", "Ask another administrator.")
-        await self._store.do(ports.SetDisabled(account.key, disabled, time.time()))
+        command = ports.SetDisabled(account.key, disabled, time.time())
+        what = "account.disable" if disabled else "account.enable"
+        await self._store.do(audit.recorded(command, subject, what, about=account.key, target=account.handle))
         self.changed(account.key)
         return await self._row(account.key)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from farcall.domain import access, people
 from farcall.domain.errors import Refused
-from farcall.hub import passwords, ports
+from farcall.hub import audit, passwords, ports
 from farcall.hub.accounts import Accounts
 from farcall.hub.throttle import Throttle, place
 from farcall.hub.tokens import NewToken
@@ -25,6 +25,7 @@ class Logins:
         self._accounts = accounts
         self._passwords = accounts.passwords
         self._clock = clock
+        self._failures = audit.Failures(store)
         self._by_name = Throttle(_TRIES_BY_NAME)
         self._by_origin = Throttle(_TRIES_BY_ORIGIN)
 
@@ -41,11 +42,14 @@ class Logins:
         account = await self._named(typed)
         known = await self._store.password(account.key if account is not None else -1)
         if not await self._passwords.verify(known, password) or account is None:
-            raise Refused(
+            refusal = Refused(
                 "unauthenticated",
                 "There is no such account with this password.",
                 "The name is your handle or your e-mail address.",
             )
+            about = None if account is None else account.key
+            self._failures.note(audit.Anonymous(_shown(typed), origin), "login", refusal.failure.code, about=about)
+            raise refusal
         self._by_name.forgive(typed)
         self._by_origin.take_back(where)
         if account.disabled:
@@ -56,7 +60,7 @@ class Logins:
                 "The address of the account is not confirmed yet.",
                 "Open the link in the e-mail, or ask an administrator of the hub.",
             )
-        return account, await self._accounts.log_in(account, label or "login", admin=admin)
+        return account, await self._accounts.log_in(account, label or "login", admin=admin, origin=origin)
 
     async def log_out(self, subject: access.Subject) -> None:
         """End the token that asks, at once, if it came from logging in. What was made with a purpose stays: it may be
@@ -81,12 +85,18 @@ class Logins:
             typed = f"password of {account.key}"
             self._admit(typed, "")
             if not await self._passwords.verify(known, old):
+                self._failures.note(subject, "account.password", "permission_denied", about=account.key)
                 raise Refused("permission_denied", "The old password is wrong.")
             self._by_name.forgive(typed)
         passwords.check(new, account.handle, account.email)
         hashed = await self._passwords.hash(new)
-        await self._store.do(ports.SetPassword(account.key, hashed, time.time(), keep=subject.token))
+        command = ports.SetPassword(account.key, hashed, time.time(), keep=subject.token)
+        await self._store.do(audit.recorded(command, subject, "account.password", about=account.key))
         self._accounts.changed(account.key)
+
+    def close(self) -> None:
+        """Write what is held back of failures; no more timers."""
+        self._failures.close()
 
     async def _named(self, typed: str) -> ports.AccountRow | None:
         account = await (self._store.account(email=typed) if "@" in typed else self._store.account(handle=typed))
@@ -113,3 +123,11 @@ def _spelled(name: str) -> str:
         return people.email(typed)
     except people.BadName:
         return typed.lower()
+
+
+def _shown(typed: str) -> str:
+    """What the log shows of a name: nothing that can be no name, for people type passwords into the wrong field."""
+    try:
+        return people.email(typed) if "@" in typed else people.own_handle(typed)
+    except people.BadName:
+        return "(no name)"

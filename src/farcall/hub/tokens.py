@@ -16,7 +16,7 @@ from blake3 import blake3
 
 from farcall.domain import access, names
 from farcall.domain.errors import Refused
-from farcall.hub import ports
+from farcall.hub import audit, ports
 from farcall.hub.last_use import LastUse
 
 PREFIX = "farcall_pat_"
@@ -111,7 +111,7 @@ class Tokens:
             raise Refused("invalid_request", "The token would have expired before it was made.")
         if subject.expires_at is not None:
             expires_at = min(subject.expires_at, expires_at or subject.expires_at)
-        return await self.issue(subject.key, label, wanted, limits, expires_at)
+        return await self.issue(subject.key, label, wanted, limits, expires_at, subject)
 
     async def issue(
         self,
@@ -120,6 +120,7 @@ class Tokens:
         scopes: tuple[str, ...],
         only: tuple[str, ...],
         expires_at: float | None,
+        actor: audit.Actor,
         *,
         kind: str = "made",
         keep: Callable[[str], None] = lambda token: None,
@@ -130,7 +131,10 @@ class Tokens:
         command = ports.CreateToken(
             account, digest(text), label[:_LABEL_LENGTH_LIMIT], scopes, only, time.time(), expires_at, kind
         )
-        key = await self._store.do(command)
+        what = "login" if kind == "login" else "token.create"
+        key = await self._store.do(
+            audit.recorded(command, actor, what, about=account, scopes=" ".join(scopes), only=" ".join(only) or None)
+        )
         return NewToken(key, text, scopes, only, expires_at)
 
     async def all(self, subject: access.Subject) -> list[ports.TokenRow]:
@@ -145,7 +149,8 @@ class Tokens:
             _require_manage(subject)
             if subject.only and key not in {row.key for row in await self.all(subject)}:
                 raise Refused("not_found", f"There is no token {key} within the limits of yours.")
-        outcome = await self._store.do(ports.RevokeToken(subject.key, key, time.time()))
+        command = ports.RevokeToken(subject.key, key, time.time())
+        outcome = await self._store.do(audit.recorded(command, subject, "token.revoke", target=str(key)))
         if outcome is not ports.Outcome.OK:
             raise Refused("not_found", f"You have no token {key}.", "See farcall token list.")
         self._changed(subject.key)

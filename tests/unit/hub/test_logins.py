@@ -8,7 +8,7 @@ from argon2 import PasswordHasher
 
 from farcall.domain import access
 from farcall.domain.errors import Refused
-from farcall.hub import ports
+from farcall.hub import audit, ports
 from farcall.hub.accounts import Accounts, Policy
 from farcall.hub.logins import Logins
 from farcall.hub.passwords import Passwords
@@ -68,6 +68,7 @@ class Door:
 async def door(request: pytest.FixtureRequest) -> AsyncIterator[Door]:
     made = Door(getattr(request, "param", "open"))
     yield made
+    made.logins.close()
     made.accounts.close()
     await made.store.close()
 
@@ -260,6 +261,38 @@ async def test_logging_out_leaves_a_token_that_was_made_with_a_purpose(door: Doo
     await door.accounts.authenticate(made.token)
 
 
+async def test_what_people_do_with_their_accounts_is_recorded_and_guesses_are_within_bounds(door: Door) -> None:
+    carol = await door.register("carol", origin="192.0.2.1")
+    await door.logins.log_in("carol", GOOD, origin="192.0.2.2")
+    for _ in range(5):
+        await code_of(door.logins.log_in("carol", "wrong password", origin="192.0.2.9"))
+    await code_of(door.logins.log_in(GOOD, "carol", origin="192.0.2.9"))
+    await door.logins.set_password(carol, OTHER, GOOD)
+    made = await door.accounts.tokens.create(carol, scopes=["invoke"], only=["carol/lab"])
+    await door.accounts.tokens.revoke(carol, made.key)
+    await door.accounts.vouch(await promoted(door), "carol")
+    door.logins.close()
+    page = await door.store.audit(ports.AuditFilter(limit=100))
+    said = [(row.what, row.who, row.outcome, row.origin) for row in reversed(page.items)]
+    assert said.pop(4) == ("login", "(no name)", "unauthenticated", "192.0.2.9")
+    assert said[:4] == [
+        ("account.create", "carol", "ok", "192.0.2.1"),
+        ("login", "carol", "ok", "192.0.2.1"),
+        ("login", "carol", "ok", "192.0.2.2"),
+        ("login", "carol", "unauthenticated", "192.0.2.9"),
+    ]
+    assert [what for what, *_ in said[4:]] == [
+        "account.password",
+        "token.create",
+        "token.revoke",
+        "token.create",
+        "account.confirm",
+        "login",
+    ]
+    assert page.items[0].detail["times"] == 4
+    assert not {GOOD, OTHER, made.token} & set(repr(page).split("'"))
+
+
 # -- passwords ---------------------------------------------------------------------------------------------------------
 
 
@@ -307,5 +340,5 @@ async def test_too_many_at_once_are_refused_instead_of_queued(door: Door) -> Non
 async def promoted(door: Door) -> access.Subject:
     """An administrator, whoever else there is."""
     key = await door.store.do(ports.CreateAccount("boss", "boss@lab.org", True, 0.0, email_confirmed_at=0.0))
-    token = await door.accounts.tokens.issue(key, "", access.SCOPES, (), None)
+    token = await door.accounts.tokens.issue(key, "", access.SCOPES, (), None, audit.HUB)
     return await door.accounts.authenticate(token.token)
