@@ -37,9 +37,8 @@ async def create_account(x: Exchange) -> Reply:
         return Reply(rest.AccountCreated(_account(account), _created(token)), 201)
     if asked.admin:
         raise Refused("permission_denied", "Only administrators make administrators.")
-    if asked.invitation:
-        raise Refused("not_found", "This invitation is not known, or is no longer open.")
-    made = await accounts.register(asked.handle, asked.email, asked.password, origin=x.origin)
+    invited = await x.hub.invitations.proved(asked.invitation) if asked.invitation else ""
+    made = await accounts.register(asked.handle, asked.email, asked.password, invited_email=invited, origin=x.origin)
     if made.token is None:
         detail = f"Open the link that was sent to {asked.email}, then log in."
         return Reply(rest.AccountPending(made.account.handle, detail), 202)
@@ -150,7 +149,14 @@ OPERATIONS = (
         },
         "people",
         body=rest.NewAccount,
-        errors=("conflict", "not_found", "quota_exceeded", "unauthenticated", "permission_denied"),
+        errors=(
+            "conflict",
+            "not_found",
+            "invitation_closed",
+            "quota_exceeded",
+            "unauthenticated",
+            "permission_denied",
+        ),
         token=False,
     ),
     Operation(
