@@ -59,7 +59,6 @@ class Hub:
         self.services.dispatcher.stop()
         self.services.accounts.close()
         self.services.logins.close()
-        self.services.logins.close()
         for part in self._parts:
             part.cancel()
         with contextlib.suppress(asyncio.CancelledError):
