@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -29,7 +31,7 @@ def main() -> int:
         outcomes[name] = run(name, quick=options.quick)
     results = {name: outcome["figures"] for name, outcome in outcomes.items() if "figures" in outcome}
     options.output.write_text(json.dumps(results, indent=2) + "\n")
-    print(report(outcomes))
+    print(f"{interpreter()}\n\n{report(outcomes)}")
     return 1 if any("failed" in outcome for outcome in outcomes.values()) else 0
 
 
@@ -49,6 +51,17 @@ def subjects(text: str) -> tuple[str, ...]:
     if unknown:
         raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)}; there are: {', '.join(SUBJECTS)}")
     return names
+
+
+def interpreter() -> str:
+    """What runs it all: builds of one version differ by half. Not all that are optimised by profile say so."""
+    build = f"{platform.python_implementation()} {platform.python_version()}, {platform.python_compiler()}"
+    flags = [
+        flag
+        for flag in ("--enable-optimizations", "--with-lto")
+        if flag in str(sysconfig.get_config_var("CONFIG_ARGS"))
+    ]
+    return ", ".join([build, f"of {platform.python_build()[1]}", *flags])
 
 
 def run(name: str, *, quick: bool) -> dict[str, Any]:

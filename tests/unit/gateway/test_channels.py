@@ -214,6 +214,33 @@ async def test_an_acknowledgement_travels_along_or_alone_after_a_moment(hub: Ope
     assert (both.items, both.stale) == ([key], [key])
 
 
+async def test_an_acknowledgement_shares_the_write_of_an_offer_and_the_next_one_still_arrives(
+    hub: Open, worker: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [channel] = hub.hub.services.channels.open
+    await asyncio.sleep(0.01)  # it is quiet
+    writes: list[int] = []
+    monkeypatch.setattr(channel._socket, "send", _counting(channel._socket.send, writes))
+    keys = [frames.AttemptKey(bytes([n]) * 22, 1) for n in range(3)]
+    for key in keys:
+        channel.send(frames.Acknowledge([key]))
+        if key is keys[0]:
+            channel.send(frames.Offer([frames.OfferItem(key.id, 1, 0, b"", 1, "")]))
+    got: list[frames.AttemptKey] = []
+    while len(got) < 3:
+        got += (await worker.until(frames.Acknowledge)).items
+    assert got == keys
+    assert writes == [2, 1], "the offer with the first, and the others after a moment"
+
+
+def _counting(send: Any, writes: list[int]) -> Any:
+    def counting(messages: list[bytes]) -> None:
+        writes.append(len(messages))
+        send(messages)
+
+    return counting
+
+
 async def test_a_revoked_token_ends_its_lines_and_no_other(hub: Open, worker: Peer) -> None:
     accounts = hub.hub.services.accounts
     subject = await accounts.authenticate(hub.token)

@@ -83,6 +83,22 @@ async def test_a_lazy_insert_alone_waits_no_longer_than_the_linger(room: Room, d
     assert 0.25 < time.monotonic() - started < 2
 
 
+async def test_what_comes_after_others_have_left_lingers_in_its_own_right(room: Room, desk: Desk) -> None:
+    item = desk.new()
+    room.store.write(Accept([item], lazy=True))
+    await desk.complete(desk.completion(item, 5))  # takes it along, long before it has lingered
+    await asyncio.sleep(0.2)
+    started = time.monotonic()
+    later: asyncio.Future[Any] = asyncio.ensure_future(room.store.do(Accept([desk.new()], lazy=True)))
+    await asyncio.sleep(0.2)
+    assert not later.done(), "the first one's time is over, and not its own"
+    assert await later == [OK]
+    assert 0.25 < time.monotonic() - started < 2
+    again = time.monotonic()
+    assert await room.store.do(Accept([desk.new()], lazy=True)) == [OK]
+    assert 0.25 < time.monotonic() - again < 2
+
+
 async def test_one_transaction_is_one_wake_up_in_the_order_of_writing(room: Room, desk: Desk) -> None:
     order: list[int] = []
     before = room.wake_ups
