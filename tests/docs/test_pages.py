@@ -61,6 +61,8 @@ class Reader:
     def __init__(self, world: World) -> None:
         self._world = world
         self._desk = world.directory / "desk"
+        self._desk.mkdir()
+        (self._desk / "examples").symlink_to(pages.ROOT / "examples")
         self._people: dict[str, Person] = {}
 
     def do(self, step: Step) -> None:
@@ -82,7 +84,7 @@ class Reader:
     def _type(self, person: Person, command: Command, exit_code: int) -> None:
         shown = self._here("\n".join(command.output))
         text = self._here(command.text)
-        if goes_on(text):
+        if goes_on(text) and not exit_code:  # one that is meant to fail ends at once
             person.serve(text, self._ready(text, person, shown))
             return
         printed, code = person.command(text)
