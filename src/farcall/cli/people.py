@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import time
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -11,8 +10,6 @@ import click
 from farcall.cli.output import json_option, print_json, print_table, when
 from farcall.cli.remote import path, rest
 from farcall.cli.usage import limit_account
-
-_UNITS = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 
 
 @click.group()
@@ -53,13 +50,12 @@ def create_token(
 
 
 def _expiry(text: str | None) -> str | None:
-    if text is None:
-        return None
-    match = re.fullmatch(r"([1-9]\d{0,4})([mhdw])", text)
-    if match is None:
-        raise click.BadParameter(f"{text!r} is no duration; say 45m, 12h, 30d or 2w", param_hint="--expires")
-    seconds = time.time() + int(match[1]) * _UNITS[match[2]]
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+    from farcall.client import sharing
+
+    try:
+        return None if text is None else sharing.moment(text, datetime.now(UTC))
+    except sharing.BadDuration as error:
+        raise click.BadParameter(f"{error}", param_hint="--expires") from None
 
 
 @token.command("list")

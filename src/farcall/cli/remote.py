@@ -10,6 +10,7 @@ import click
 if TYPE_CHECKING:
     from farcall.client.client import Client
     from farcall.client.rest import Rest
+    from farcall.link.address import Address
 
 _KEY = "farcall.cli.remote.rest"
 
@@ -41,6 +42,17 @@ def rest_with(url: str, token: str) -> Rest:
 
     found = config.find(url, token)
     return Rest(found.address, found.token)
+
+
+def rest_of(url: str) -> tuple[Rest, Address]:
+    """The REST surface of the hub at `url`, with the token of the login there; closed when the command ends."""
+    from farcall.client import config
+    from farcall.client.rest import Rest
+
+    found = config.find(url)
+    made = Rest(found.address, found.token)
+    click.get_current_context().call_on_close(made.close)
+    return made, found.address
 
 
 def credentials() -> tuple[str, str]:

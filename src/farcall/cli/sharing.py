@@ -1,55 +1,205 @@
-"""`share`, `unshare`, `shares`."""
+"""`share`, `unshare`, `shares`, `invites`, `accept`, `decline`."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from farcall.cli.output import json_option, print_json, print_table, when
-from farcall.cli.remote import path, rest
+from farcall.cli.output import clock, json_option, print_json, print_table, when
+from farcall.cli.remote import rest
+
+if TYPE_CHECKING:
+    from farcall.client.rest import Rest
+
+_UNITS = {"per_minute": "calls a minute", "in_flight": "at once", "seconds_per_day": "s a day"}
 
 
 @click.command()
 @click.argument("name")
-@click.argument("handle")
+@click.argument("who", metavar="EMAIL|HANDLE")
 @click.option("--can", type=click.Choice(["view", "invoke", "manage"]), default="invoke", show_default=True)
+@click.option("--expires", metavar="DURATION", help="For example 30d, 12h; then the permission ends by itself.")
+@click.option("--per-minute", type=click.IntRange(0), metavar="N", help="At most so many calls in any minute.")
+@click.option("--in-flight", type=click.IntRange(0), metavar="N", help="At most so many calls at once.")
+@click.option("--seconds-per-day", type=click.FloatRange(0), metavar="S", help="At most so much running a day.")
 @json_option
-def share(name: str, handle: str, can: str, as_json: bool) -> None:
-    """Let HANDLE use NAME, a function or a whole namespace of yours."""
-    answer = rest().post("/v1/shares", {"path": name, "handle": handle, "can": can})
+def share(
+    name: str,
+    who: str,
+    can: str,
+    expires: str | None,
+    per_minute: int | None,
+    in_flight: int | None,
+    seconds_per_day: float | None,
+    as_json: bool,
+) -> None:
+    """Let somebody use NAME, a function or a whole namespace of yours.
+
+    A HANDLE (of an account, a group, or public for everybody) may use it at once. An EMAIL address gets an invitation,
+    which waits until somebody who has that address accepts it; an account is not needed before.
+    """
+    from farcall.client import sharing
+
+    try:
+        answer = sharing.share(
+            rest(),
+            name,
+            who,
+            can,
+            expires=expires,
+            per_minute=per_minute,
+            in_flight=in_flight,
+            seconds_per_day=seconds_per_day,
+        )
+    except sharing.BadDuration as error:
+        raise click.BadParameter(f"{error}", param_hint="--expires") from None
     if as_json:
         print_json(answer)
     else:
-        click.echo(f"{answer['handle']} may now {answer['can']} {answer['path']}")
+        _say_shared(answer)
+
+
+def _say_shared(answer: dict[str, Any]) -> None:
+    until = f" until {clock(answer['expires_at'])}" if answer["expires_at"] else ""
+    what = f"{answer['can']} {answer['path']}{until}"
+    if answer["handle"]:
+        click.echo(f"{answer['handle']} may now {what}")
+        return
+    click.echo(f"{answer['email']} is invited to {what}; the invitation waits until {clock(answer['open_until'])}")
+    if answer["mail"] == "sent":
+        click.echo("  the e-mail is sent")
+    elif answer["mail"] == "sending":
+        click.echo("  the e-mail is being sent; farcall shares says what becomes of it")
+    elif not answer["link"]:
+        click.echo(f"  no e-mail was sent: {answer['mail']}", err=True)
+        click.echo("  The invitation stands: share again to send another one.", err=True)
+    else:
+        click.echo(f"  this hub sends no e-mail; hand over the link yourself: {answer['link']}")
+        click.echo("  or all of this:\n")
+        click.echo("\n".join(f"    {line}".rstrip() for line in answer["text"].splitlines()))
 
 
 @click.command()
 @click.argument("name")
-@click.argument("handle")
+@click.argument("who", metavar="EMAIL|HANDLE")
 @json_option
-def unshare(name: str, handle: str, as_json: bool) -> None:
-    """Take the permission of HANDLE on NAME back, at once."""
-    page = rest().get("/v1/shares")
-    found = [item for item in page["items"] if item["path"] == name and item["handle"] == handle]
+def unshare(name: str, who: str, as_json: bool) -> None:
+    """Take the permission or the invitation of somebody back, at once."""
+    from farcall.client import sharing
+
+    found = sharing.unshare(rest(), name, who)
     if not found:
-        raise click.ClickException(f"{name} is not shared with {handle}; farcall shares lists what is.")
-    for item in found:
-        rest().delete(path("shares", item["id"]))
+        raise click.ClickException(f"{name} is not shared with {who}; farcall shares lists what is.")
     if as_json:
         print_json({"removed": found})
     else:
-        click.echo(f"{handle} may no longer use {name}")
+        click.echo(f"{who} may no longer use {name}")
 
 
 @click.command()
 @json_option
 def shares(as_json: bool) -> None:
-    """Who may use what is yours, and what others share with you."""
-    page = rest().get("/v1/shares")
+    """Who may use what is yours, who is invited, and what others share with you."""
+    items = list(rest().items("/v1/shares", limit=500))
     if as_json:
-        print_json(page)
+        print_json({"items": items})
         return
     print_table(
-        ["name", "with", "can", "since"],
-        [[item["path"], item["handle"], item["can"], when(item["created_at"])] for item in page["items"]],
-        "Nothing is shared. farcall share NAME HANDLE shares a function or namespace.",
+        ["name", "with", "can", "by", "state", "until", "limits", "since"],
+        [
+            [
+                item["path"],
+                item["handle"] or item["email"],
+                item["can"],
+                item["by"],
+                _state(item),
+                when(item["expires_at"] or item["open_until"]),
+                _limits(item["limits"]),
+                when(item["created_at"]),
+            ]
+            for item in items
+        ],
+        "Nothing is shared. farcall share NAME EMAIL|HANDLE shares a function or namespace.",
     )
+
+
+def _state(item: dict[str, Any]) -> str:
+    """`active`; `invited, e-mail sent`; why an e-mail was not sent."""
+    if item["state"] != "open":
+        return str(item["state"])
+    mail = item["mail"]
+    return f"invited, e-mail {mail}" if mail in ("sent", "sending", "not sent") else f"invited, no e-mail: {mail}"
+
+
+def _limits(limits: dict[str, Any]) -> str:
+    return ", ".join(f"{limits[name]:g} {unit}" for name, unit in _UNITS.items() if limits.get(name) is not None)
+
+
+@click.command()
+@json_option
+def invites(as_json: bool) -> None:
+    """Invitations that wait for you."""
+    from farcall.client import sharing
+
+    items = list(sharing.invites(rest()))
+    if as_json:
+        print_json({"items": items})
+        return
+    print_table(
+        ["id", "name", "can", "by", "ends", "accept until"],
+        [
+            [
+                item["id"],
+                item["path"],
+                item["can"],
+                item["by"],
+                when(item["expires_at"]),
+                when(item["open_until"]),
+            ]
+            for item in items
+        ],
+        "No invitation waits for your address.",
+    )
+
+
+@click.command()
+@click.argument("invite", metavar="INVITE")
+@json_option
+def accept(invite: str, as_json: bool) -> None:
+    """Accept the invitation INVITE: an id of farcall invites, or a whole link."""
+    from farcall.client import sharing
+
+    service, reference = _invitation(invite)
+    answer = sharing.accept(service, reference)
+    if as_json:
+        print_json(answer)
+        return
+    click.echo(f"You may now {answer['can']} {answer['path']}, by {answer['by']}.")
+
+
+@click.command()
+@click.argument("invite", metavar="INVITE")
+@json_option
+def decline(invite: str, as_json: bool) -> None:
+    """Decline the invitation INVITE: an id of farcall invites, or a whole link."""
+    from farcall.client import sharing
+
+    service, reference = _invitation(invite)
+    sharing.decline(service, reference)
+    if as_json:
+        print_json({"invite": invite, "declined": True})
+    else:
+        click.echo("Declined.")
+
+
+def _invitation(invite: str) -> tuple[Rest, str]:
+    """The hub that the invitation is of, and what that knows it by. A link names its hub."""
+    from farcall.cli.remote import rest_of
+    from farcall.client import sharing
+    from farcall.client.logins import invited
+
+    if "/" not in invite:
+        return rest(), invite
+    service, address = rest_of(invited(invite)[0])
+    return service, sharing.reference(invite, address)

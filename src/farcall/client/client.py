@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from farcall.client import config
+from farcall.client import config, sharing
 from farcall.client.blobs import Blobs
 from farcall.client.channel import Channel
 from farcall.client.encoding import ResultReader
@@ -18,6 +18,7 @@ from farcall.client.identifiers import Identifiers
 from farcall.client.invocation import Invocation, Route
 from farcall.client.listing import Listing
 from farcall.client.rest import Rest
+from farcall.client.sharing import Expiry
 from farcall.domain import names
 from farcall.domain.errors import Failure
 from farcall.domain.ids import MalformedId, from_text
@@ -104,21 +105,37 @@ class Client:
         """What there is to call, as the hub describes it."""
         return self.rest.items("/v1/functions", q=text or None, namespace=namespace or None, limit=500)
 
-    def share(self, name: str, handle: str, can: str = "invoke") -> dict[str, Any]:
-        """Let an account use a function or a namespace of yours. `can` is view, invoke or manage."""
-        made: dict[str, Any] = self.rest.post("/v1/shares", {"path": name, "handle": handle, "can": can})
-        return made
+    def share(
+        self, name: str, who: str, can: str = "invoke", *, expires: Expiry = None, **limits: float | None
+    ) -> dict[str, Any]:
+        """Let somebody use a function or a namespace of yours. `can` is view, invoke or manage.
+
+        `who` is a handle (an account's, a group's, or `public`), or an e-mail address: then an invitation waits for
+        whoever has it. `expires` is a timedelta, a datetime, or text such as ``30d``. `limits` are `per_minute`,
+        `in_flight` and `seconds_per_day`. Returns what the hub made: for an address with `mail`, what became of the
+        e-mail, and with `link`, if the hub sends none.
+        """
+        return sharing.share(self.rest, name, who, can, expires=expires, **limits)
 
     def shares(self) -> Iterator[dict[str, Any]]:
         """Who may use what is yours, and what others share with you."""
         return self.rest.items("/v1/shares", limit=500)
 
-    def unshare(self, name: str, handle: str) -> bool:
-        """Take it back; False if there was nothing to take back."""
-        found = [item for item in self.shares() if item["path"] == name and item["handle"] == handle]
-        for item in found:
-            self.rest.delete(f"/v1/shares/{item['id']}")
-        return bool(found)
+    def unshare(self, name: str, who: str) -> bool:
+        """Take a permission or an invitation back; False if there was nothing to take back."""
+        return bool(sharing.unshare(self.rest, name, who))
+
+    def invites(self) -> Iterator[dict[str, Any]]:
+        """Invitations that wait for you."""
+        return sharing.invites(self.rest)
+
+    def accept(self, invite: str) -> dict[str, Any]:
+        """Accept an invitation, by its id or its whole link; returns what you may do now."""
+        return sharing.accept(self.rest, sharing.reference(invite, self._credentials.address))
+
+    def decline(self, invite: str) -> None:
+        """Decline an invitation, by its id or its whole link."""
+        sharing.decline(self.rest, sharing.reference(invite, self._credentials.address))
 
     def invocations(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """Records, newest first. Filters: role (caller, owner), function, status, since (RFC 3339)."""

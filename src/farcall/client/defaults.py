@@ -14,6 +14,7 @@ from farcall.client.client import Client
 from farcall.client.errors import from_failure
 from farcall.client.function import RemoteFunction
 from farcall.client.invocation import Invocation
+from farcall.client.sharing import Expiry
 from farcall.domain.errors import Failure
 
 
@@ -63,9 +64,11 @@ def invocation(identifier: str) -> Invocation:
     return default_client().invocation(identifier)
 
 
-def share(name: str, handle: str, can: str = "invoke") -> dict[str, Any]:
-    """Let an account use a function or a namespace of yours. `can` is view, invoke or manage."""
-    return default_client().share(name, handle, can)
+def share(
+    name: str, who: str, can: str = "invoke", *, expires: Expiry = None, **limits: float | None
+) -> dict[str, Any]:
+    """Let somebody use a function or a namespace of yours, by handle or e-mail address; see `Client.share`."""
+    return default_client().share(name, who, can, expires=expires, **limits)
 
 
 def login(url: str | None = None, token: str | None = None) -> Client:
