@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from farcall.authoring.names import BadName, function_name, namespace_path, space_name
 
 __all__ = [
+    "LATEST",
     "BadName",
     "Reference",
     "absolute",
@@ -20,8 +21,10 @@ __all__ = [
     "covers",
     "function_path",
     "handle_of",
+    "namespace",
     "path",
     "reference",
+    "space_name",
 ]
 
 LATEST = "latest"
@@ -88,6 +91,14 @@ def path(text: str) -> str:
         return checked
     space, _, last = rest.rpartition("/")
     return _joined(checked, space, function_name(last))
+
+
+def namespace(text: str) -> str:
+    """The full name of a namespace; a handle is a root namespace. Raises BadName."""
+    _bounded(text)
+    handle, slash, rest = text.partition("/")
+    checked = space_name(handle, "handle")
+    return f"{checked}/{namespace_path(rest)}" if slash else checked
 
 
 def absolute(handle: str, name: str) -> str:

@@ -153,6 +153,8 @@ class Dispatcher:
                 self.later(self.answer_known(item.id, item.caller))
             elif outcome is ports.Outcome.DENIED:
                 self.later(self._look_again(item, acknowledge))
+            elif outcome is ports.Outcome.MISSING:
+                self.callers.refused([item.id], Failure("version_withdrawn", "This version was deleted meanwhile."))
             else:
                 what = f"the key {item.key!r}" if item.key else f"the id {identifiers.to_text(item.id)}"
                 self.callers.refused(

@@ -88,6 +88,13 @@ class Presences:
         self._drop(presence)
         return self._turned(before, dict(zip(presence.versions, presence.names, strict=True)))
 
+    def rename(self, names: dict[int, str]) -> None:
+        """The functions of these versions have other names."""
+        for presence in self._by_boot.values():
+            presence.names = [
+                names.get(version, name) for version, name in zip(presence.versions, presence.names, strict=True)
+            ]
+
     def _counts(self, versions: Iterable[int]) -> dict[int, int]:
         return {version: self._ready[version] for version in versions}
 

@@ -23,6 +23,8 @@ async def recover(dispatcher: Dispatcher, store: ports.Store, hub: str, resume_g
         row = await store.version(key=version)
         if row is not None:
             dispatcher.feed(events.VersionPublished(events.VersionFacts(row.version, row.name, row.options)))
+            if row.deleted:
+                dispatcher.feed(events.VersionWithdrawn(row.version, deleted=True))
     dispatcher.feed(
         events.Recovered(
             [((lane.version, lane.priority, lane.caller), count) for lane, count in lanes],

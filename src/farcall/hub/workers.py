@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from farcall.domain import access
@@ -54,6 +55,10 @@ class Workers:
 
     def serving(self, version: int) -> list[Presence]:
         return self._present.serving(version)
+
+    async def digest_keys(self, subject: access.Subject) -> dict[str, bytes]:
+        """What a worker of this account keys implementation digests with, by the handle of each of its groups."""
+        return await self._store.digest_keys(subject.key)
 
     async def hidden_blob(self, account: int, digests: Sequence[str]) -> str:
         """The first of these blobs that the account may not read, or "" if there is none."""
@@ -168,8 +173,19 @@ class Workers:
         ready = presence.state is WorkerState.READY
         changed = self._present.move(presence, WorkerState.AWAY) if ready else []
         self._store.write(ports.EndPresence(link.boot, "away", time.time()))
+        self._keep_durations(presence)
         self._dispatcher.detach_worker(link)  # one that drained is gone with this, which is the last word on it
         self._catalog.presence_changed(changed)
+
+    def duration_of(self, version: int) -> float | None:
+        """Seconds that the version typically runs, as far as workers that are here have measured it."""
+        return self._dispatcher.core.durations([version]).get(version)
+
+    def _keep_durations(self, presence: Presence) -> None:
+        """What was measured goes with the worker, unless it is written down."""
+        measured = self._dispatcher.core.durations(presence.versions)
+        if measured:
+            self._store.write(ports.KeepDurations(list(measured.items())))
 
     def left(self, link: ports.WorkerLink) -> None:
         """The worker said goodbye: it will not come back under this boot."""
@@ -215,6 +231,28 @@ class Workers:
         if presence is not None and self._dispatcher.worker_link(link.boot) is link:
             presence.seen_at = time.time()
             self._dispatcher.feed(events.HeartbeatSeen(link.boot))
+
+    def withdraw(self, versions: Sequence[int]) -> None:
+        """These versions were deleted: nobody serves them any more. What runs goes on, what waits ends."""
+        gone = set(versions)
+        for presence in {id(p): p for version in versions for p in self._present.serving(version)}.values():
+            kept = [pair for pair in zip(presence.versions, presence.names, strict=True) if pair[0] not in gone]
+            left = [version for version, _ in kept]
+            changed = self._present.serve(presence, left, [name for _, name in kept])
+            self._dispatcher.feed(events.Served(presence.boot, left))
+            self._store.write(self._row(presence, left))
+            self._catalog.presence_changed(changed)
+        for version in versions:
+            self._dispatcher.feed(events.VersionWithdrawn(version, deleted=True))
+
+    async def renamed(self, versions: Sequence[tuple[int, str]]) -> None:
+        """Workers go on serving these versions, under other names."""
+        self._present.rename(dict(versions))
+        for version, _ in versions:
+            row = await self._store.version(key=version) if self._dispatcher.core.knows_version(version) else None
+            if row is not None:
+                facts = events.VersionFacts(row.version, row.name, row.options)
+                self._dispatcher.feed(events.VersionPublished(facts))
 
     async def restrict(self, subject: access.Subject, link: ports.WorkerLink) -> None:
         """What the worker's account may no longer serve is not placed there any more."""
@@ -337,7 +375,7 @@ class WorkerConversation:
 
     async def refresh(self) -> None:
         """The account's permissions changed: read them anew; raises Refused if the token no longer holds."""
-        self._subject = await self._accounts.authenticate(self._token)
+        self._subject = replace(await self._accounts.authenticate(self._token), origin=self._subject.origin)
         await self._workers.restrict(self._subject, self._link)
 
     def goodbye(self, frame: Any) -> None:

@@ -239,7 +239,8 @@ class MemoryCatalog:
     def _note_seen(self, boot: str, at: float) -> None:
         """Its versions had a worker until then."""
         for version in self.presences[boot].versions if boot in self.presences else ():
-            self.versions[version] = replace(self.versions[version], seen_at=at)
+            if version in self.versions:
+                self.versions[version] = replace(self.versions[version], seen_at=at)
 
     def present(self, version: int | None, include_gone: bool) -> list[PresenceRow]:
         found = [

@@ -226,7 +226,7 @@ class MemoryFunctions:
     def _bump_grantees(self, path: str, others: Iterable[int] = ()) -> list[int]:
         concerned = set(others)
         for place, grantee in self.catalog.grants:
-            if covers(path, place):
+            if covers(path, place) or covers(place, path):
                 concerned.update(self.catalog.affected_by(grantee))
         for account in concerned:
             row = self.catalog.accounts[account]
@@ -286,11 +286,11 @@ class MemoryFunctions:
         self._imply_above(command.path)
         return Outcome.OK
 
-    def delete_link(self, command: DeleteLink) -> Outcome:
+    def delete_link(self, command: DeleteLink) -> Removed | Outcome:
         if self.links.pop(command.path, None) is None:
             return Outcome.MISSING
         self._forget_implied_above([command.path])
-        return Outcome.OK
+        return Removed([], [command.path], self._bump_grantees(command.path))
 
     def _standing(self, function: int, alias: str) -> list[_Move]:
         return [m for m in self.moves if m.function == function and m.alias == alias and m.undone_at is None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from random import Random
 from typing import Any, ClassVar
@@ -199,6 +199,17 @@ class Core:
             return None
         waiting = sum(lanes.waiting(lane) for level in record.levels.values() for lane in level.lanes.values())
         return VersionLoad(version, waiting + len(record.backing_off), record.running, record.ready)
+
+    def durations(self, versions: Iterable[int]) -> dict[int, float]:
+        """Seconds that these versions typically run, by the moving averages of the workers that are here."""
+        measured: dict[int, float] = {}
+        for version in versions:
+            known = self.state.versions.get(version)
+            workers = known.serving.values() if known is not None else ()
+            samples = [worker.averages[version] for worker in workers if version in worker.averages]
+            if samples:
+                measured[version] = sum(samples) / len(samples)
+        return measured
 
     def knows_version(self, version: int) -> bool:
         return version in self.state.versions

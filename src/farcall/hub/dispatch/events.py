@@ -291,7 +291,10 @@ class VersionPublished:
 
 @dataclass(slots=True)
 class VersionWithdrawn:
+    """`deleted`: it will not be served again, so nothing may wait for it."""
+
     version: int
+    deleted: bool = False
 
 
 @dataclass(slots=True)

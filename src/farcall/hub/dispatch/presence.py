@@ -51,7 +51,7 @@ def served(state: State, event: Served, now: Now) -> None:
     for identifier, version in new.items():
         worker.served[identifier] = version
         version.serving[worker.boot] = worker
-        version.withdrawn = False
+        version.withdrawn = version.deleted = False
     worker.unknown.clear()
     reassign(state, worker, now)
 

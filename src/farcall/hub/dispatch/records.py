@@ -136,6 +136,7 @@ class Version:
 
     __slots__ = (
         "backing_off",
+        "deleted",
         "eligible",
         "facts",
         "grace_until_mono",
@@ -172,6 +173,7 @@ class Version:
         self.throttled = False  # its limit kept something back
         self.touched = False
         self.withdrawn = False
+        self.deleted = False
         self.grace_until_mono: float | None = None
         self.backing_off: dict[bytes, Entry] = {}
 

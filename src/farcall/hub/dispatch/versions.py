@@ -21,7 +21,7 @@ def published(state: State, event: VersionPublished, now: Now) -> None:
     version.options = facts.options
     version.limit = facts.options.concurrency
     version.lease_first = facts.options.never_twice
-    version.withdrawn = False
+    version.withdrawn = version.deleted = False
     for worker in list(version.serving.values()):
         reassign(state, worker, now)
     state.touch_version(version)
@@ -31,6 +31,7 @@ def withdrawn(state: State, event: VersionWithdrawn, now: Now) -> None:
     version = state.versions.get(event.version)
     if version is not None:
         version.withdrawn = True
+        version.deleted = event.deleted
         waits.check_unserved(state, version, now)
 
 

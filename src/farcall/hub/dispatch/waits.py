@@ -19,6 +19,8 @@ SWEEP_SECONDS_PER_ITEM = 0.0002  # between two looks through a lane
 
 def may_wait(version: Version, invocation: NewInvocation, now: Now) -> bool:
     """Whether it makes sense to keep this one queued."""
+    if version.deleted:
+        return False
     if invocation.queue:
         return True
     if version.withdrawn:
@@ -56,6 +58,8 @@ def fail_unserved(state: State, entry: Entry, now: Now) -> None:
 def no_worker(version: Version) -> Failure:
     """Why nobody can take it now, in one sentence."""
     name = version.facts.name
+    if version.deleted:
+        return Failure("version_withdrawn", f"This version of {name} was deleted.", "farcall list shows what there is.")
     if version.withdrawn:
         return Failure("version_withdrawn", f"This version of {name} is no longer served.")
     if version.serving:

@@ -75,7 +75,7 @@ class PutLink:
 
 @dataclass(slots=True)
 class DeleteLink:
-    """OK · MISSING."""
+    """Outcome: Removed, or MISSING."""
 
     path: str
 

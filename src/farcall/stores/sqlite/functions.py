@@ -174,8 +174,9 @@ class FunctionCommands(Speaker):
         return concerned
 
     def _bump_grantees(self, path: str, others: Iterable[int] = ()) -> list[int]:
+        """Raise the epochs of whoever may have reached something at or below the path by a grant; their keys."""
         concerned = set(others)
-        for (grantee,) in self.all("grantees_at", path):
+        for (grantee,) in self.all("grantees_at", path, _json(ancestors(path))):
             concerned.update(key for (key,) in self.all("affected_by", grantee))
         self.one("bump_epochs", _json(sorted(concerned)))
         return sorted(concerned)
@@ -225,13 +226,13 @@ class FunctionCommands(Speaker):
         self.index(command.function)
         return Outcome.OK
 
-    def delete_link(self, command: DeleteLink) -> Outcome:
+    def delete_link(self, command: DeleteLink) -> Removed | Outcome:
         function = self.one("delete_link", command.path)
         if function is None:
             return Outcome.MISSING
         self.index(function)
         self._forget_implied_above([command.path])
-        return Outcome.OK
+        return Removed([], [command.path], self._bump_grantees(command.path))
 
     def move_alias(self, command: MoveAlias) -> Outcome:
         if self.one("version_is_of", command.version, command.function) is None:

@@ -27,11 +27,13 @@ class PresenceCommands(Speaker):
             command.state,
             command.at,
         )
+        self.one("note_seen", command.boot, command.at)
         self.one("forget_served", command.boot)
         self.one("put_served", command.boot, versions)
         return Outcome.OK
 
     def end_presence(self, command: EndPresence) -> Outcome:
+        self.one("note_seen", command.boot, command.at)
         found = self.one("end_presence", command.boot, command.state, command.at)
         return Outcome.MISSING if found is None else Outcome.OK
 

@@ -37,6 +37,7 @@ from farcall.hub.ports import (
     DeleteFunction,
     DeleteGrant,
     DeleteGroup,
+    DeleteLink,
     DeleteNamespace,
     DeleteVersion,
     EndPresence,
@@ -111,6 +112,7 @@ _CHANGES_ACCESS = (
     DeleteFunction,
     DeleteVersion,
     DeleteNamespace,
+    DeleteLink,
     Rename,
 )
 

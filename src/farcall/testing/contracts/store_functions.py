@@ -103,7 +103,11 @@ class FunctionsContract(WithDesk):
         assert (row.name, row.function, row.passing) == (FALL, desk.version.function, ("alice/shared/drop",))
         assert row.links == (LinkRow("alice/shared/drop", True), LinkRow("bob/tools/fall", False))
         assert row == await desk.store.function(path=FALL) == await desk.store.function(key=row.function)
-        assert await desk.store.do(DeleteLink("alice/shared/drop")) is Outcome.OK
+        await desk.store.do(PutGrant("alice/shared", desk.bob, "invoke", desk.alice, START))
+        before = await epoch(desk)
+        removed = await desk.store.do(DeleteLink("alice/shared/drop"))
+        assert removed == Removed([], ["alice/shared/drop"], [desk.bob])
+        assert await epoch(desk) == before + 1
         assert await desk.store.do(DeleteLink("alice/shared/drop")) is Outcome.MISSING
         assert await desk.store.function(path="alice/shared/drop") is None
         assert spaces(await desk.store.namespaces(["alice"])) == ["alice", "alice/physics"]

@@ -28,8 +28,9 @@ UPDATE namespaces SET path = ?2 || substr(path, length(?1) + 1)
 WHERE path = ?1 OR (path >= ?1 || '/' AND path < ?1 || '0')
 
 -- name: grantees_at
--- Who holds grants at or below a path.
-SELECT DISTINCT grantee FROM grants WHERE path = ?1 OR (path >= ?1 || '/' AND path < ?1 || '0')
+-- Who holds grants at or below a path, or at one above it (?2, a JSON array).
+SELECT DISTINCT grantee FROM grants
+WHERE path = ?1 OR (path >= ?1 || '/' AND path < ?1 || '0') OR path IN (SELECT value FROM json_each(?2))
 
 -- name: rename_grants
 UPDATE OR REPLACE grants SET path = ?2 || substr(path, length(?1) + 1)

@@ -6,6 +6,10 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)
 ON CONFLICT (boot) DO UPDATE SET
     account = ?2, name = ?3, hub = ?4, slots = ?5, resources = ?6, versions = ?7, state = ?8, seen_at = ?9
 
+-- name: note_seen
+-- Its versions had a worker until then.
+UPDATE versions SET seen_at = ?2 WHERE key IN (SELECT version FROM served WHERE boot = ?1)
+
 -- name: forget_served
 DELETE FROM served WHERE boot = ?1
 
