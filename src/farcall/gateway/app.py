@@ -13,7 +13,20 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from farcall.domain.errors import Refused
-from farcall.gateway import blobs, calls, docs, functions, invocations, openapi, people, shares, usage, workers
+from farcall.gateway import (
+    audit,
+    blobs,
+    calls,
+    docs,
+    functions,
+    groups,
+    invocations,
+    openapi,
+    people,
+    shares,
+    usage,
+    workers,
+)
 from farcall.gateway.exchange import Exchange, Reply
 from farcall.gateway.metrics import MEDIA_TYPE, Metrics
 from farcall.gateway.operations import Answer, Operation, routes
@@ -62,9 +75,11 @@ def operations(metrics: Metrics) -> Sequence[Operation]:
         *functions.OPERATIONS,
         *invocations.OPERATIONS,
         *people.OPERATIONS,
+        *groups.OPERATIONS,
         *shares.OPERATIONS,
         *workers.OPERATIONS,
         *usage.OPERATIONS,
+        *audit.OPERATIONS,
         *blobs.OPERATIONS,
         *_hub_operations(metrics),
     )

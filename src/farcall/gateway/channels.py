@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -263,9 +264,11 @@ class Channel:
         subject = await self._channels.accounts.authenticate(self._token)  # it may have ended since the handshake
         self._impatience.cancel()
         self.boot = frame.boot.hex()
+        subject = replace(subject, origin=self._socket.origin)
+        keys = await self._channels.digest_keys(subject) if self._role == "worker" else {}
         self.conversation = self._channels.converse(self._role, self._token, subject, self)
         self._handlers = {**self.conversation.handlers, frames.Goodbye: self._goodbye}
-        self.send(self._session.welcome(account=subject.handle, **self._channels.constants))
+        self.send(self._session.welcome(account=subject.handle, digest_keys=keys, **self._channels.constants))
         self._channels.open.add(self)
 
     def _goodbye(self, frame: frames.Goodbye) -> None:
@@ -309,6 +312,7 @@ class Channels:
         self.constants = constants  # of every Welcome: hub, epoch, intervals, limits
         self.open: set[Channel] = set()
         self.later = dispatcher.later
+        self.digest_keys = workers.digest_keys
         self._invocations = invocations
         self._workers = workers
         self._dispatcher = dispatcher

@@ -81,6 +81,12 @@ class WebSocket(asyncio.Protocol):
             self._flush()
             self._rearm(_CLOSE_SECONDS, self._abort)
 
+    @property
+    def origin(self) -> str:
+        """The remote address; empty if there is none."""
+        peer = self._transport.get_extra_info("peername") if self._transport is not None else None
+        return str(peer[0]) if isinstance(peer, tuple) else ""
+
     def pause(self) -> None:
         """Read no more for now."""
         if self._transport is not None and not self._transport.is_closing():

@@ -266,12 +266,11 @@ def _describe(fn: Callable[..., Any], declaration: Declaration, source: bytes, s
         resolved = hints(fn)
     except SignatureError as error:
         raise LoadError(f"{shown}: {error}") from None
-    digest = blake3(source, key=secret)
-    digest.update(f"\0{getattr(fn, '__qualname__', declaration.name)}".encode())
+    code = source + f"\0{getattr(fn, '__qualname__', declaration.name)}".encode()
     described = Described(
         _full_name(declaration),
         document,
-        digest.digest(_DIGEST_BYTES),
+        blake3(code, key=secret).digest(_DIGEST_BYTES),
         Options(
             declaration.timeout_seconds,
             declaration.attempts,
@@ -283,6 +282,7 @@ def _describe(fn: Callable[..., Any], declaration: Declaration, source: bytes, s
             declaration.replayable,
             declaration.visibility,
         ),
+        blake3(code).digest(),
     )
     names = [parameter["name"] for parameter in document["parameters"]]
     parameters = {name: resolved.parameters.get(name, Any) for name in names}

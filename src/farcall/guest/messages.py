@@ -79,6 +79,7 @@ class Described(msgspec.Struct, array_like=True, frozen=True):
     document: dict[str, Any]
     implementation: bytes  # 16 bytes
     options: Options
+    code: bytes = b""  # digest of the code without a key, 32 bytes; it stays on this machine
 
 
 class Loaded(Message, tag=1):

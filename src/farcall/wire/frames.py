@@ -39,7 +39,11 @@ class Hello(Frame, tag=1):
 
 
 class Welcome(Frame, tag=2):
-    """The hub's answer: the protocol chosen and the constants of this connection."""
+    """The hub's answer: the protocol chosen and the constants of this connection.
+
+    `digest_keys`, for workers, by the handle of each group that the account belongs to: what keys the implementation
+    digests of the functions there (32 bytes), so that the same code is the same version, whichever member serves it.
+    """
 
     protocol: int
     hub: str
@@ -51,6 +55,7 @@ class Welcome(Frame, tag=2):
     frame_limit_bytes: int = FRAME_LIMIT_BYTES
     inline_limit_bytes: int = INLINE_LIMIT_BYTES
     blob_limit_bytes: int = 1 << 30
+    digest_keys: dict[str, bytes] = {}
 
 
 class Goodbye(Frame, tag=3):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from farcall.link import Link, LinkError, Unreachable
@@ -44,6 +44,7 @@ class Conversation:
         self._heartbeat_seconds = 1.0
         self._timer: asyncio.TimerHandle | None = None
         self.link: Link | None = None
+        self.digest_keys: Mapping[str, bytes] = {}
         self.leaving = ""  # why, once the worker drains
         self._handlers: dict[type, Callable[[Any], None]] = {
             frames.HeartbeatAck: lambda frame: lease.acknowledged(frame.seq),
@@ -65,6 +66,9 @@ class Conversation:
 
     def connected(self, welcome: frames.Welcome) -> None:
         # The hub counts from when it said Welcome, a little before now.
+        self.digest_keys = {  # the own handle is no group's, whatever a hub says
+            handle: key for handle, key in welcome.digest_keys.items() if handle != welcome.account
+        }
         self._lease.granted(welcome.lease_seconds, now() - min(1.0, welcome.lease_seconds / 10))
         self.send(self._register(self._work.held()))
         self.publish()

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Final
 
-from farcall.domain.model import FunctionOptions
+import msgspec
+from blake3 import blake3
+
+from farcall.domain.model import DIGEST_BYTES, FunctionOptions
 from farcall.guest.messages import Described, Loaded
 from farcall.wire import frames
 from farcall.worker.pool import Pool
 from farcall.worker.supervision import Supervision
+
+_KEY_BYTES: Final = 32
 
 
 class Generation:
@@ -27,6 +33,7 @@ class Generation:
         self.pool = pool
         self.files = loaded.files
         self.publications = [_publication(described, namespace) for described in loaded.functions]
+        self._codes = [described.code for described in loaded.functions]
         self.names = [publication.name for publication in self.publications]
         self.supervision = Supervision(pool, kill_grace_seconds, send)
         self.fading = False  # it is given nothing more
@@ -35,6 +42,16 @@ class Generation:
 
     def name_of(self, function: int) -> str:
         return self.names[function]
+
+    def said(self, function: int, digest_keys: Mapping[str, bytes]) -> frames.Publication:
+        """A publication as the hub is told it: in a namespace of a group the group's key says what is the same code."""
+        publication = self.publications[function]
+        handle = publication.name[1:].partition("/")[0].replace("-", "_") if publication.name.startswith("/") else ""
+        key = digest_keys.get(handle, b"")
+        if len(key) != _KEY_BYTES:
+            return publication
+        implementation = blake3(self._codes[function], key=key).digest(DIGEST_BYTES)
+        return msgspec.structs.replace(publication, implementation=implementation)
 
     def serves(self, publication: frames.Publication) -> bool:
         """Whether this very version of a function is among its own."""

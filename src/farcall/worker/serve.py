@@ -267,7 +267,8 @@ class Worker:
 
     def _publications(self) -> list[frames.Publication]:
         self._said = self._served()
-        return [generation.publications[index] for generation, index in self._said]
+        keys = self._conversation.digest_keys
+        return [generation.said(index, keys) for generation, index in self._said]
 
     def _published(self, functions: list[frames.PublishedFunction]) -> None:
         versions: dict[int, tuple[Generation, int]] = {}

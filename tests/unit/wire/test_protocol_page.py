@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,8 @@ def test_the_states_have_the_numbers_of_the_page() -> None:
 
 def test_the_constants_of_a_connection_are_those_of_the_page() -> None:
     welcome = frames.Welcome(1, "", 0, "")
-    stated = {match[1]: float(match[2]) for match in FIELD.finditer(rows()["Welcome"][1]) if match[2] is not None}
+    defaults = {match[1]: match[2] for match in FIELD.finditer(rows()["Welcome"][1]) if match[2] is not None}
+    stated = {name: json.loads(default) for name, default in defaults.items()}
     assert stated == {name: getattr(welcome, name) for name in stated}
     assert f"{frames.FRAME_LIMIT_BYTES:,} bytes".replace(",", " ") in PAGE
 
