@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from farcall import catalog as catalog
-    from farcall.authoring import Doc, Range, Retry, Unit, current, function, log, progress, result, variable
+    from farcall.authoring import Doc, Range, Retry, Term, Unit, current, function, log, progress, result, variable
     from farcall.client.client import Client
     from farcall.client.defaults import connect, get, invocation, login, share
     from farcall.client.errors import (
@@ -60,6 +60,7 @@ __all__ = [
     "Retry",
     "SignatureChanged",
     "StreamBroken",
+    "Term",
     "Unit",
     "WorkerLost",
     "catalog",
@@ -86,7 +87,7 @@ _WHERE = {
     "Record": "farcall.payload.values",
     "RemoteFunction": "farcall.client.function",
     **dict.fromkeys(
-        ("Doc", "Range", "Retry", "Unit", "current", "function", "log", "progress", "result", "variable"),
+        ("Doc", "Range", "Retry", "Term", "Unit", "current", "function", "log", "progress", "result", "variable"),
         "farcall.authoring",
     ),
     **dict.fromkeys(("connect", "get", "invocation", "login", "share"), "farcall.client.defaults"),

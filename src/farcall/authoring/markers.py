@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
+from typing import Final
+
+TERM_LIMIT: Final = 300
+_TERM: Final = re.compile(r"(?:https?://[^\s/?#]+|urn:[A-Za-z0-9][A-Za-z0-9-]{0,31}:)[^\s\x00-\x1f\x7f<>\"{}|\\^`]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,31 @@ class Range:
 
     def __repr__(self) -> str:
         return f"Range({self.minimum}, {self.maximum})"
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """The address of a term of a vocabulary that says what the number means; there may be several.
+
+    ``Annotated[float, Unit("K"), Term("http://vocab.nerc.ac.uk/standard_name/air_temperature/")]``
+    """
+
+    address: str
+
+    def __post_init__(self) -> None:
+        if not is_term(self.address):
+            raise TypeError(
+                f"Term takes an address of at most {TERM_LIMIT} characters that begins with https://, http:// or urn:, "
+                f"not {self.address!r:.80}"
+            )
+
+    def __repr__(self) -> str:
+        return f"Term({self.address!r})"
+
+
+def is_term(value: object) -> bool:
+    """Whether it is the address of a term."""
+    return isinstance(value, str) and len(value) <= TERM_LIMIT and _TERM.fullmatch(value) is not None
 
 
 @dataclass(frozen=True, slots=True)

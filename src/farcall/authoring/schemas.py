@@ -1,7 +1,8 @@
 """Type hints to JSON Schema 2020-12, with the keywords that tell Python types apart.
 
 ``x-type`` names the Python type: int float complex bool str bytes date datetime time timedelta decimal uuid enum
-array set frozenset tuple list dict record path any none. Beside it: ``x-unit`` (Unit), ``x-dtype`` and ``x-shape``
+array set frozenset tuple list dict record path any none. Beside it: ``x-unit`` (Unit), ``x-term`` (the address of each
+Term, a list), ``x-dtype`` and ``x-shape``
 (arrays; null is any length), ``x-keys`` (schema of the keys of a dict whose keys are not just strings), ``x-members``
 (name to value of an enum), ``x-kind`` (dataclass, struct or namedtuple of a record). ``minimum`` and ``maximum`` are
 inclusive. numpy and msgspec are recognised without being imported.
@@ -22,7 +23,7 @@ import uuid
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeAlias, Union
 
-from farcall.authoring.markers import Doc, Range, Unit
+from farcall.authoring.markers import Doc, Range, Term, Unit
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -146,6 +147,8 @@ def _annotated(base: Any, metadata: tuple[Any, ...], enclosing: tuple[Any, ...])
     for marker in metadata:
         if isinstance(marker, Unit):
             schema["x-unit"] = marker.name
+        elif isinstance(marker, Term):
+            schema["x-term"] = [*schema.get("x-term", ()), marker.address]
         elif isinstance(marker, Doc):
             schema["description"] = marker.text
         elif isinstance(marker, Range):

@@ -56,6 +56,20 @@ def bounds_text(schema: dict[str, Any]) -> str:
     return "" if high is None else f"at most {high}"
 
 
+def out_of_bounds(schema: dict[str, Any], number: float) -> str:
+    """``12.0 is greater than the maximum of 10 m/s``; empty if the number is within the bounds."""
+    low, high = schema.get("minimum"), schema.get("maximum")
+    unit = f" {schema['x-unit']}" if "x-unit" in schema else ""
+    shown = "the number" if isinstance(number, int) and number.bit_length() >= 200 else f"{number}"
+    if number != number:
+        return f"nan is not within {bounds_text(schema)}{unit}" if bounds_text(schema) else ""
+    if low is not None and number < low:
+        return f"{shown} is less than the minimum of {low}{unit}"
+    if high is not None and number > high:
+        return f"{shown} is greater than the maximum of {high}{unit}"
+    return ""
+
+
 def default_text(parameter: dict[str, Any]) -> str:
     """The default as Python shows it; empty if there is none."""
     if "default" in parameter:

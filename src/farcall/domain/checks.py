@@ -9,13 +9,12 @@ import binascii
 import datetime
 import decimal
 import json
-import math
 import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
-from farcall.authoring.spelling import bounds_text, type_text
+from farcall.authoring.spelling import out_of_bounds, type_text
 from farcall.payload.values import ArrayView, BlobView
 
 Schema: TypeAlias = dict[str, Any]
@@ -136,16 +135,10 @@ def _check_float(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
 
 
 def _check_bounds(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:
-    low, high = schema.get("minimum"), schema.get("maximum")
-    if (low is None and high is None) or not _is_number(value):
-        return
-    shown = f"{value}" if isinstance(value, float) or value.bit_length() < 200 else "the number"
-    if isinstance(value, float) and math.isnan(value):
-        yield Trouble(path, f"nan is not within {bounds_text(schema)}")
-    elif low is not None and value < low:
-        yield Trouble(path, f"{shown} is less than the minimum of {low}")
-    elif high is not None and value > high:
-        yield Trouble(path, f"{shown} is greater than the maximum of {high}")
+    if ("minimum" in schema or "maximum" in schema) and _is_number(value):
+        message = out_of_bounds(schema, value)
+        if message:
+            yield Trouble(path, message)
 
 
 def _check_complex(schema: Schema, value: Any, path: Path) -> Iterator[Trouble]:

@@ -58,6 +58,7 @@ def _schema_changes(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
     pairs = (
         ("type", type_text(old), type_text(new)),
         ("unit", old.get("x-unit", "none"), new.get("x-unit", "none")),
+        ("terms", ", ".join(old.get("x-term", ())) or "none", ", ".join(new.get("x-term", ())) or "none"),
         ("bounds", bounds_text(old) or "none", bounds_text(new) or "none"),
     )
     plain = True

@@ -6,14 +6,15 @@ import inspect
 import json
 import keyword
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any
 
 from blake3 import blake3
 
-from farcall.authoring.markers import Doc, Range, Unit
+from farcall.authoring.conversion import converter
+from farcall.authoring.markers import Doc, Range, Term, Unit
 from farcall.authoring.spelling import signature_text
 from farcall.domain.binding import Binder
 from farcall.domain.parameters import ABSENT, Kind, Parameter
@@ -104,6 +105,12 @@ class Interface:
     def result_type(self) -> Any:
         """The type to decode the result as, or one item of a stream."""
         return python_type(self.result)
+
+    @cached_property
+    def converters(self) -> dict[str, Callable[[Any, str], Any]]:
+        """For each parameter that has a unit somewhere, what converts the values that callers give; see `units`."""
+        found = {parameter.name: converter(parameter.bound_schema) for parameter in self.parameters}
+        return {name: convert for name, convert in found.items() if convert is not None}
 
     def validate(self, arguments: dict[str, Any]) -> list[Problem]:
         """Every problem of bound arguments, in the plain view of the payload; an empty list if there is none."""
@@ -271,6 +278,7 @@ def _annotation(schema: dict[str, Any]) -> Any:
     markers: list[Any] = []
     if "x-unit" in schema:
         markers.append(Unit(schema["x-unit"]))
+    markers += map(Term, schema.get("x-term", ()))
     if "minimum" in schema or "maximum" in schema:
         markers.append(Range(schema.get("minimum"), schema.get("maximum")))
     if "description" in schema:

@@ -12,11 +12,15 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from farcall.authoring.markers import is_term
+from farcall.authoring.units import TEXT_LIMIT as UNIT_LIMIT
+
 NODES_LIMIT = 1000  # schemas within one interface document
 DEPTH_LIMIT = 24
 BRANCHES_LIMIT = 32
 ENUM_LIMIT = 1000
 TEXT_LIMIT = 4000
+TERMS_LIMIT = 16  # of one parameter or result
 
 # The JSON type that each Python type is written as. None: any JSON type.
 JSON_TYPES: Mapping[str, str | None] = {
@@ -163,7 +167,8 @@ _VALUES: Mapping[str, Callable[[Any], bool]] = {
     "x-kind": _one_of("dataclass", "struct", "namedtuple"),
     "x-dtype": lambda value: isinstance(value, str) and _DTYPE.fullmatch(value) is not None,
     "x-shape": _list_of(lambda length: length is None or _count(length), 32),
-    "x-unit": lambda value: _text(value, 64),
+    "x-unit": lambda value: _text(value, UNIT_LIMIT) and bool(value.strip()),
+    "x-term": lambda value: bool(value) and _list_of(is_term, TERMS_LIMIT)(value),
     "x-members": lambda value: (
         isinstance(value, dict)
         and len(value) <= ENUM_LIMIT

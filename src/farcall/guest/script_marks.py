@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Final, Literal
 
-from farcall.authoring.markers import Doc, Range, Unit
+from farcall.authoring.markers import Doc, Range, Term, Unit
 from farcall.authoring.schemas import UnsupportedType, schema_of
 from farcall.authoring.scripts import fitting
 from farcall.guest.folding import Names, NotReadable
@@ -22,7 +22,7 @@ _WORDS: Final = {
     VARIABLE: ("name", "type", "min", "max", "unit", "doc", "choices", "term"),
     RESULT: ("name", "type", "min", "max", "unit", "doc", "term"),
 }
-_MARKERS: Final = {"unit": Unit, "doc": Doc}
+_MARKERS: Final = {"unit": Unit, "doc": Doc, "term": Term}
 _KINDS: Final = (bool, int, float, complex, str, bytes, list, dict, tuple, set, pathlib.Path)
 _UNSAID: Final = object()
 
