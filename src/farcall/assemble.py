@@ -86,6 +86,7 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner(), whereabouts: 
     from farcall.hub.audit import AuditLog
     from farcall.hub.blobs import BlobRoom
     from farcall.hub.catalog import Catalog
+    from farcall.hub.confirmations import Confirmations
     from farcall.hub.dispatcher import Dispatcher, now
     from farcall.hub.erasure import Erasure
     from farcall.hub.expiries import watch_expiries
@@ -168,6 +169,7 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner(), whereabouts: 
             Logins(store, accounts),
             Shares(store, accounts),
             invitations,
+            Confirmations(store, accounts, post, whereabouts=whereabouts),
             catalog,
             invocations,
             records,

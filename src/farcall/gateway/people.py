@@ -7,14 +7,14 @@ from farcall.gateway.exchange import Exchange, Reply, moment, moment_or_none, se
 from farcall.gateway.operations import Answer, Operation
 from farcall.hub import ports
 from farcall.hub.tokens import NewToken
-from farcall.wire import rest
+from farcall.wire import rest, rest_people
 
 
 async def me(x: Exchange) -> Reply:
     subject = x.subject
     account = await x.hub.accounts.me(subject)
     return Reply(
-        rest.Me(
+        rest_people.Me(
             account.handle,
             account.email,
             account.email_confirmed_at is not None,
@@ -27,35 +27,35 @@ async def me(x: Exchange) -> Reply:
 
 
 async def create_account(x: Exchange) -> Reply:
-    asked = await x.asked(rest.NewAccount)
+    asked = await x.asked(rest_people.NewAccount)
     accounts = x.hub.accounts
     if x.has_token:
         subject = await x.authenticate()
         account, token = await accounts.create(
             subject, asked.handle, asked.email, admin=asked.admin, password=asked.password
         )
-        return Reply(rest.AccountCreated(_account(account), _created(token)), 201)
+        return Reply(rest_people.AccountCreated(_account(account), _created(token)), 201)
     if asked.admin:
         raise Refused("permission_denied", "Only administrators make administrators.")
     invited = await x.hub.invitations.proved(asked.invitation) if asked.invitation else ""
     made = await accounts.register(asked.handle, asked.email, asked.password, invited_email=invited, origin=x.origin)
     if made.token is None:
         detail = f"Open the link that was sent to {asked.email}, then log in."
-        return Reply(rest.AccountPending(made.account.handle, detail), 202)
-    return Reply(rest.AccountCreated(_account(made.account), _created(made.token)), 201)
+        return Reply(rest_people.AccountPending(made.account.handle, detail), 202)
+    return Reply(rest_people.AccountCreated(_account(made.account), _created(made.token)), 201)
 
 
 async def confirm_account(x: Exchange) -> Reply:
-    asked = await x.asked(rest.Confirmation)
+    asked = await x.asked(rest_people.Confirmation)
     return Reply(_account(await x.hub.accounts.vouch(x.subject, x.path("handle"), asked.email)))
 
 
 async def log_in(x: Exchange) -> Reply:
-    asked = await x.asked(rest.Login)
+    asked = await x.asked(rest_people.Login)
     account, token = await x.hub.logins.log_in(
         asked.name, asked.password, label=asked.label, admin=asked.admin, origin=x.origin
     )
-    return Reply(rest.AccountCreated(_account(account), _created(token)), 201)
+    return Reply(rest_people.AccountCreated(_account(account), _created(token)), 201)
 
 
 async def log_out(x: Exchange) -> Reply:
@@ -64,7 +64,7 @@ async def log_out(x: Exchange) -> Reply:
 
 
 async def set_password(x: Exchange) -> Reply:
-    asked = await x.asked(rest.NewPassword)
+    asked = await x.asked(rest_people.NewPassword)
     await x.hub.logins.set_password(x.subject, asked.new, asked.old)
     return Reply(None, 204)
 
@@ -81,8 +81,25 @@ async def enable_account(x: Exchange) -> Reply:
     return Reply(_account(await x.hub.accounts.set_disabled(x.subject, x.path("handle"), False)))
 
 
+async def prove_address(x: Exchange) -> Reply:
+    asked = await x.asked(rest_people.Proof)
+    return Reply(_account(await x.hub.confirmations.prove(asked.secret, x.origin)))
+
+
+async def wish_reset(x: Exchange) -> Reply:
+    asked = await x.asked(rest_people.ResetWish)
+    await x.hub.confirmations.wish_reset(asked.email, x.origin)
+    return Reply(None, 202)
+
+
+async def reset_password(x: Exchange) -> Reply:
+    asked = await x.asked(rest_people.Reset)
+    await x.hub.confirmations.reset(asked.secret, asked.password, x.origin)
+    return Reply(None, 204)
+
+
 async def create_token(x: Exchange) -> Reply:
-    asked = await x.asked(rest.NewToken)
+    asked = await x.asked(rest_people.NewToken)
     token = await x.hub.accounts.tokens.create(
         x.subject,
         label=asked.label,
@@ -102,14 +119,14 @@ async def revoke_token(x: Exchange) -> Reply:
     return Reply(None, 204)
 
 
-def _account(row: ports.AccountRow) -> rest.Account:
-    return rest.Account(
+def _account(row: ports.AccountRow) -> rest_people.Account:
+    return rest_people.Account(
         row.handle, row.email, row.admin, row.disabled, moment(row.created_at), row.email_confirmed_at is not None
     )
 
 
-def _token(row: ports.TokenRow) -> rest.Token:
-    return rest.Token(
+def _token(row: ports.TokenRow) -> rest_people.Token:
+    return rest_people.Token(
         row.key,
         row.label,
         list(row.scopes),
@@ -121,8 +138,8 @@ def _token(row: ports.TokenRow) -> rest.Token:
     )
 
 
-def _created(token: NewToken) -> rest.TokenCreated:
-    return rest.TokenCreated(
+def _created(token: NewToken) -> rest_people.TokenCreated:
+    return rest_people.TokenCreated(
         token.key, token.token, list(token.scopes), list(token.only), moment_or_none(token.expires_at)
     )
 
@@ -134,7 +151,7 @@ OPERATIONS = (
         "who_am_i",
         "The account behind the token, and what the token may do.",
         me,
-        {200: Answer(rest.Me, "Who is speaking.")},
+        {200: Answer(rest_people.Me, "Who is speaking.")},
         "people",
     ),
     Operation(
@@ -144,11 +161,11 @@ OPERATIONS = (
         "Register, as far as the hub allows it; administrators, with their token, make accounts for others.",
         create_account,
         {
-            201: Answer(rest.AccountCreated, "The account, and the only answer that ever holds its token."),
-            202: Answer(rest.AccountPending, "The address has to be confirmed first."),
+            201: Answer(rest_people.AccountCreated, "The account, and the only answer that ever holds its token."),
+            202: Answer(rest_people.AccountPending, "The address has to be confirmed first."),
         },
         "people",
-        body=rest.NewAccount,
+        body=rest_people.NewAccount,
         errors=(
             "conflict",
             "not_found",
@@ -165,9 +182,9 @@ OPERATIONS = (
         "confirm_account",
         "Vouch for the address of an account, or give it one. For administrators.",
         confirm_account,
-        {200: Answer(rest.Account, "The account as it is now.")},
+        {200: Answer(rest_people.Account, "The account as it is now.")},
         "people",
-        body=rest.Confirmation,
+        body=rest_people.Confirmation,
         errors=("conflict",),
     ),
     Operation(
@@ -176,9 +193,9 @@ OPERATIONS = (
         "log_in",
         "A token for whoever knows the password of an account.",
         log_in,
-        {201: Answer(rest.AccountCreated, "The account, and the only answer that ever holds the token.")},
+        {201: Answer(rest_people.AccountCreated, "The account, and the only answer that ever holds the token.")},
         "people",
-        body=rest.Login,
+        body=rest_people.Login,
         errors=("unauthenticated", "quota_exceeded"),
         token=False,
     ),
@@ -192,6 +209,42 @@ OPERATIONS = (
         "people",
     ),
     Operation(
+        "POST",
+        "/v1/confirm",
+        "prove_address",
+        "Prove an e-mail address with the secret that was mailed there.",
+        prove_address,
+        {200: Answer(rest_people.Account, "The account as it is now.")},
+        "people",
+        body=rest_people.Proof,
+        errors=("not_found", "conflict"),
+        token=False,
+    ),
+    Operation(
+        "POST",
+        "/v1/reset",
+        "wish_reset",
+        "Have a link to set a new password mailed, if the address is an account's.",
+        wish_reset,
+        {202: Answer(None, "The answer is the same whether there is such an account or not.")},
+        "people",
+        body=rest_people.ResetWish,
+        errors=("quota_exceeded",),
+        token=False,
+    ),
+    Operation(
+        "PUT",
+        "/v1/reset",
+        "reset_password",
+        "Set a new password with the secret that was mailed; ends what is logged in.",
+        reset_password,
+        {204: Answer(None, "It holds from now on.")},
+        "people",
+        body=rest_people.Reset,
+        errors=("not_found",),
+        token=False,
+    ),
+    Operation(
         "PUT",
         "/v1/me/password",
         "set_password",
@@ -199,7 +252,7 @@ OPERATIONS = (
         set_password,
         {204: Answer(None, "It holds from now on.")},
         "people",
-        body=rest.NewPassword,
+        body=rest_people.NewPassword,
         errors=("quota_exceeded",),
     ),
     Operation(
@@ -208,7 +261,7 @@ OPERATIONS = (
         "list_accounts",
         "All accounts. For administrators.",
         list_accounts,
-        {200: Answer(rest.Page[rest.Account], "By handle.")},
+        {200: Answer(rest.Page[rest_people.Account], "By handle.")},
         "people",
     ),
     Operation(
@@ -217,7 +270,7 @@ OPERATIONS = (
         "disable_account",
         "Lock an account out at once, on open connections too. For administrators.",
         disable_account,
-        {200: Answer(rest.Account, "The account as it is now.")},
+        {200: Answer(rest_people.Account, "The account as it is now.")},
         "people",
     ),
     Operation(
@@ -226,7 +279,7 @@ OPERATIONS = (
         "enable_account",
         "Let a disabled account in again. For administrators.",
         enable_account,
-        {200: Answer(rest.Account, "The account as it is now.")},
+        {200: Answer(rest_people.Account, "The account as it is now.")},
         "people",
     ),
     Operation(
@@ -235,7 +288,7 @@ OPERATIONS = (
         "list_tokens",
         "Your tokens, without their text.",
         list_tokens,
-        {200: Answer(rest.Page[rest.Token], "Oldest first.")},
+        {200: Answer(rest.Page[rest_people.Token], "Oldest first.")},
         "people",
     ),
     Operation(
@@ -244,9 +297,9 @@ OPERATIONS = (
         "create_token",
         "Make a token for your own account, never wider or longer-lived than the one that asks.",
         create_token,
-        {201: Answer(rest.TokenCreated, "The only answer that ever holds the token.")},
+        {201: Answer(rest_people.TokenCreated, "The only answer that ever holds the token.")},
         "people",
-        body=rest.NewToken,
+        body=rest_people.NewToken,
     ),
     Operation(
         "DELETE",

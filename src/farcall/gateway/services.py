@@ -9,6 +9,7 @@ from farcall.hub.accounts import Accounts
 from farcall.hub.audit import AuditLog
 from farcall.hub.blobs import BlobRoom
 from farcall.hub.catalog import Catalog
+from farcall.hub.confirmations import Confirmations
 from farcall.hub.dispatcher import Dispatcher
 from farcall.hub.erasure import Erasure
 from farcall.hub.groups import Groups
@@ -31,6 +32,7 @@ class HubServices:
     logins: Logins
     shares: Shares
     invitations: Invitations
+    confirmations: Confirmations
     catalog: Catalog
     invocations: Invocations
     records: Records

@@ -1,4 +1,4 @@
-"""What a hub does now and then: retention, and the collection of blobs that nothing refers to."""
+"""What a hub does now and then: retention, handles that nobody confirmed, blobs that nothing refers to."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from farcall.hub.blobs import BlobRoom
 log = structlog.get_logger("farcall.hub.housekeeping")
 
 _BATCH = 500
+_UNCONFIRMED_SECONDS = 2 * 86_400.0  # longer than the link to confirm an address holds
 
 
 async def keep_house(
@@ -24,6 +25,7 @@ async def keep_house(
         try:
             await expunge(store, time.time() - retention_seconds)
             await logs.delete_before(time.time() - retention_seconds)
+            await store.do(ports.FreeHandles(time.time() - _UNCONFIRMED_SECONDS, _BATCH))
             await blobs.collect(time.time())
         except Exception:
             log.exception("housekeeping failed; it is tried again", interval_seconds=interval_seconds)
