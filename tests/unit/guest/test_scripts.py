@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import io
+import json
 import os
+import runpy
 import subprocess
 import sys
 import textwrap
@@ -13,10 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from farcall import payload
 from farcall.authoring.signature import describe
+from farcall.domain.binding import bind
+from farcall.domain.interface import Interface
+from farcall.guest.coding import Coder
 from farcall.guest.failures import traceback_of
 from farcall.guest.loading import LoadError, load
+from farcall.guest.messages import RunItem
 from farcall.guest.script_reading import read_script
 from farcall.guest.scripts import RunningScript
 
@@ -297,6 +307,52 @@ def test_large_values_do_not_outlive_their_call(tmp_path: Path) -> None:
     )
     (alive,) = lab(lambda made: made if made[0]() is not None else pytest.fail("gone too early"))
     assert alive() is None
+
+
+# -- the same, by itself and served ------------------------------------------------------------------------------------
+
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.booleans()
+LEAVES = NUMBERS | st.none() | st.text() | st.binary() | st.complex_numbers(allow_nan=False, allow_infinity=False)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner) | st.tuples(inner, inner),
+    max_leaves=8,
+)
+
+
+def served_with_defaults(path: Path, rooms: Path) -> Any:
+    """A call without arguments on its whole way, from the caller's binding to what the caller decodes."""
+    with beside(path.parent):
+        (served,) = load([str(path)], b"s" * 32, rooms).functions
+    interface = Interface.from_json(json.dumps(served.described.document).encode())
+    arguments = payload.encode(bind(interface, (), {}))
+    coder = Coder(str(rooms), 2**20, 2**20)
+    args, kwargs = served.prepare(coder.arguments(served, RunItem(1, 0, b"", arguments, 1, "bob")))
+    try:
+        result, _ = coder.result(served.fn(*args, **kwargs))
+    finally:
+        assert served.leave is not None
+        served.leave()
+    return payload.decode(result, type=interface.result_type)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(VALUES, min_size=1, max_size=4))
+def test_a_served_call_without_arguments_gives_what_the_script_gives_by_itself(
+    tmp_path_factory: pytest.TempPathFactory, defaults: list[Any]
+) -> None:
+    directory = tmp_path_factory.mktemp("same")
+    lines = ["import farcall"]
+    for index, default in enumerate(defaults):
+        lines.append(f"v{index} = farcall.variable({default!r})")
+        lines.append(f"r{index} = farcall.result((v{index}, repr(v{index})))")
+    path = directory / "same.py"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    with contextlib.redirect_stdout(io.StringIO()):
+        alone = runpy.run_path(str(path), run_name="__main__")
+    expected = [alone[f"r{index}"] for index in range(len(defaults))]
+    called = served_with_defaults(path, directory / "rooms")
+    assert (list(called) if len(defaults) > 1 else [called]) == expected
 
 
 # -- loading -----------------------------------------------------------------------------------------------------------
