@@ -30,6 +30,7 @@ from farcall.gateway import (
 from farcall.gateway.exchange import Exchange, Reply
 from farcall.gateway.metrics import MEDIA_TYPE, Metrics
 from farcall.gateway.operations import Answer, Operation, routes
+from farcall.gateway.pages.invitation import InvitationPage
 from farcall.gateway.problems import EXCEPTION_HANDLERS
 from farcall.gateway.services import GatewayOptions, HubServices
 from farcall.hub.accounts import require_administrator
@@ -58,6 +59,7 @@ def create_app(hub: HubServices, options: GatewayOptions | None = None) -> ASGIA
     app = Starlette(
         routes=[
             *routes(table, hub, options),
+            *InvitationPage(hub).routes(),
             Route("/openapi.json", openapi_json, methods=["GET"]),
             Route("/docs", docs_page, methods=["GET"]),
             Route("/", front, methods=["GET"]),

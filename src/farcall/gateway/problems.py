@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import msgspec
 import structlog
@@ -17,6 +18,9 @@ from farcall.wire import rest
 log = structlog.get_logger("farcall.gateway.problems")
 
 MEDIA_TYPE = "application/problem+json"
+
+# What follows is the secret of somebody's link, and does not belong into a log.
+_SECRETS = re.compile(r"(/(?:i|invites|confirm|reset)/)[^/]{20,}")
 
 _encode = msgspec.json.Encoder().encode
 _FRAMEWORK_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
@@ -76,7 +80,7 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
 
 async def on_defect(request: Request, error: Exception) -> Response:
     """Anything else is a mistake of ours: the log has it, the caller is told no more than that."""
-    log.error("a request failed", method=request.method, path=request.url.path, exc_info=error)
+    log.error("a request failed", method=request.method, path=_SECRETS.sub(r"\1…", request.url.path), exc_info=error)
     return response(Failure("internal", "The hub failed to handle the request; its log has the detail."))
 
 

@@ -233,6 +233,11 @@ class Accounts:
             return Registered(account, None)
         return Registered(account, await self.log_in(account, "registration", origin=origin))
 
+    @property
+    def registers_invited(self) -> bool:
+        """Whether somebody with an invitation may make an account."""
+        return self._registration != "closed"
+
     def _allow_registration(self, invited_email: str) -> None:
         if self._registration == "closed":
             raise Refused("permission_denied", "This hub takes no registrations.", "Ask an administrator of the hub.")

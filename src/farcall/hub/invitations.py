@@ -8,6 +8,7 @@ only; a new invitation to the same address and path has a new one, and the old l
 from __future__ import annotations
 
 import base64
+import math
 import os
 import re
 import time
@@ -76,7 +77,7 @@ class Invitations:
         self._accounts = accounts
         self._post = post
         self._rules = rules
-        self._whereabouts = whereabouts
+        self.whereabouts = whereabouts
         self._randomness = randomness
         self._wall = wall
         self._underway: dict[int, mail.Delivery] = {}
@@ -106,9 +107,9 @@ class Invitations:
             audit.recorded(command, subject, "invitation.create", path=where, target=address, can=wanted.level)
         )
         row = await self._row(key)
-        link = self._whereabouts.link(f"/i/{secret}")
+        link = self.whereabouts.link(f"/i/{secret}")
         offer = await offers.look(self._store, where)
-        letter = invitation_letter.letter(invitation_letter.Invitation(row, offer, link, self._whereabouts.url))
+        letter = invitation_letter.letter(invitation_letter.Invitation(row, offer, link, self.whereabouts.url))
         if not self._post.configured:
             return Invited(row, _NOT_SENT, link, letter.text)
         return Invited(row, await self._send(key, letter))
@@ -176,6 +177,21 @@ class Invitations:
         """
         found = _standing(row, self._wall())
         return "revoked" if found == "open" and not await self._still_offered(row) else found
+
+    async def offer(self, row: ports.InvitationRow) -> offers.Offer:
+        """What is there to be had; only for whoever holds the secret."""
+        return await offers.look(self._store, row.path)
+
+    async def account_of(self, row: ports.InvitationRow) -> ports.AccountRow | None:
+        """The account that has proved the address; only for whoever holds the secret."""
+        account = await self._store.account(email=row.email)
+        return account if account is not None and account.email_confirmed_at is not None else None
+
+    async def holds(self, row: ports.InvitationRow) -> bool:
+        """Whether what was accepted through it still gives something."""
+        now = self._wall()
+        grants = await self._store.grants_to(row.accepted_by) if row.accepted_by is not None else []
+        return any(grant.path == row.path and (grant.expires_at or math.inf) > now for grant in grants)
 
     async def proved(self, secret: str) -> str:
         """The address that holding the secret of an open invitation proves; raises Refused."""

@@ -1,0 +1,250 @@
+"""The page of an invitation, ``/i/SECRET``: what is offered, registering or logging in, accepting, declining, and how
+to begin. It can be read without an account. Whoever has the link has proved the address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from farcall.domain import access, limits, people
+from farcall.domain.errors import Failure, Refused
+from farcall.gateway.pages import rendering
+from farcall.gateway.pages.sessions import COOKIE, Sessions, Visit
+from farcall.gateway.services import HubServices
+from farcall.hub import offers, ports
+from farcall.hub.invitations import closed
+from farcall.hub.ports import StoreFailed
+
+log = structlog.get_logger("farcall.gateway.pages")
+
+_LABEL = "invitation page"
+_ENTERS = ("register", "login")  # and accept, in one step
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An invitation that a browser looks at. `subject` is who is logged in there."""
+
+    request: Request
+    secret: str
+    row: ports.InvitationRow
+    visit: Visit
+    subject: access.Subject | None
+    account: ports.AccountRow | None
+
+    @property
+    def origin(self) -> str:
+        return self.request.client.host if self.request.client is not None else ""
+
+    @property
+    def path(self) -> str:
+        return f"/i/{self.secret}"
+
+    @property
+    def secure(self) -> bool:
+        return self.request.url.scheme == "https"
+
+    @property
+    def foreign(self) -> bool:
+        """Whether somebody is logged in whom it is not for."""
+        return self.account is not None and self.account.email.lower() != self.row.email.lower()
+
+
+class InvitationPage:
+    """Handlers of one hub."""
+
+    def __init__(self, hub: HubServices, sessions: Sessions | None = None) -> None:
+        self._hub = hub
+        self._sessions = sessions or Sessions()
+        self._actions: dict[str, Callable[[Opened, dict[str, str]], Awaitable[Visit]]] = {
+            "register": self._register,
+            "login": self._log_in,
+            "logout": self._log_out,
+            "accept": self._accept,
+            "decline": self._decline,
+        }
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/i/{secret}", self._guarded(self._show), methods=["GET"]),
+            Route("/i/{secret}", self._guarded(self._act), methods=["POST"]),
+            Route(rendering.STYLE_PATH, rendering.style, methods=["GET"]),
+        ]
+
+    def _guarded(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+        """People get a page whatever happens."""
+
+        async def guarded(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except Refused as refusal:
+                return _sorry(refusal.failure)
+            except StoreFailed:
+                return _sorry(
+                    Failure("hub_unavailable", "The hub cannot reach its store now.", "Try again in a while.")
+                )
+            except Exception:
+                log.exception("a page failed", page="invitation")  # without its address, which is a secret
+                return _sorry(Failure("internal", "The hub failed to show the page; its log has the detail."))
+
+        return guarded
+
+    # -- looking -------------------------------------------------------------------------------------------------------
+
+    async def _open(self, request: Request) -> Opened:
+        secret = str(request.path_params["secret"])
+        row = await self._hub.invitations.by_secret(secret)
+        visit = self._sessions.visit(request.cookies.get(COOKIE))
+        return await self._as(Opened(request, secret, row, visit, None, None), visit)
+
+    async def _as(self, opened: Opened, visit: Visit) -> Opened:
+        """The same as it is now, for this visit."""
+        row = await self._hub.invitations.by_secret(opened.secret)
+        if visit.token:
+            try:
+                subject = await self._hub.accounts.authenticate(visit.token)
+                account = await self._hub.accounts.me(subject)
+            except Refused:
+                self._sessions.log_out(visit)
+            else:
+                return replace(opened, row=row, visit=visit, subject=subject, account=account)
+        return replace(opened, row=row, visit=visit, subject=None, account=None)
+
+    async def _show(self, request: Request) -> Response:
+        return await self._page(await self._open(request))
+
+    async def _page(
+        self, opened: Opened, problem: Failure | None = None, action: str = "", typed: dict[str, str] | None = None
+    ) -> Response:
+        standing = await self._hub.invitations.standing(opened.row)
+        mine = opened.account is not None and opened.row.accepted_by == opened.account.key
+        if standing == "accepted" and mine and await self._hub.invitations.holds(opened.row):
+            return await self._welcome(opened)
+        if standing != "open":
+            message, hint = closed(opened.row, standing)
+            return rendering.page("closed.html", 410, title=message, hint=hint, standing=standing)
+        status = problem.kind.http_status if problem is not None else 403 if opened.foreign else 200
+        if problem is not None and problem.code == "unauthenticated":
+            status = 403  # 401 would make browsers ask for a password of their own
+        known = await self._hub.invitations.account_of(opened.row)
+        return rendering.page(
+            "invitation.html",
+            status,
+            opened.visit,
+            secure=opened.secure,
+            **await self._told(opened),
+            form_key=self._sessions.form_key(opened.visit),
+            problem=problem,
+            action=action,
+            typed=typed or {},
+            account=opened.account,
+            foreign=opened.foreign,
+            known=known,
+            registers=self._hub.accounts.registers_invited,
+            suggestion=_suggestion(opened.row.email),
+        )
+
+    async def _welcome(self, opened: Opened) -> Response:
+        told = await self._told(opened)
+        return rendering.page(
+            "welcome.html",
+            200,
+            opened.visit,
+            secure=opened.secure,
+            **told,
+            form_key=self._sessions.form_key(opened.visit),
+            account=opened.account,
+            hub=self._hub.invitations.whereabouts.link(),
+            python=offers.python_lines(told["offer"]),
+        )
+
+    async def _told(self, opened: Opened) -> dict[str, Any]:
+        row = opened.row
+        offer = await self._hub.invitations.offer(row)
+        return {
+            "row": row,
+            "offer": offer,
+            "path": opened.path,
+            "masked": people.masked(row.email),
+            "abilities": offers.abilities(row.level, offer.single),
+            "restrictions": offers.restrictions(limits.from_json(row.limits)),
+            "until": offers.day(row.expires_at) if row.expires_at is not None else "",
+            "ends": offers.day(row.grant_expires_at) if row.grant_expires_at is not None else "",
+        }
+
+    # -- acting --------------------------------------------------------------------------------------------------------
+
+    async def _act(self, request: Request) -> Response:
+        opened = await self._open(request)
+        typed = await rendering.form(request)
+        action = typed.get("action", "")
+        if action not in self._actions:
+            raise Refused("invalid_request", "The form asks for nothing that this page does.")
+        if not self._sessions.is_own_form(opened.visit, typed.get("form_key", "")):
+            stale = "The form is not from this page, or the page was open for too long."
+            return await self._page(opened, Failure("permission_denied", stale, "Try again; cookies must be allowed."))
+        try:
+            visit = await self._actions[action](opened, typed)
+        except Refused as refusal:
+            return await self._page(await self._as(opened, opened.visit), refusal.failure, action, typed)
+        if action in _ENTERS:
+            opened = await self._as(opened, visit)
+            try:
+                if not opened.foreign:
+                    await self._accept(opened, typed)
+            except Refused as refusal:
+                return await self._page(opened, refusal.failure)
+        return rendering.elsewhere(opened.path, visit, secure=opened.secure)
+
+    async def _register(self, opened: Opened, typed: dict[str, str]) -> Visit:
+        password = typed.get("password", "")
+        if password != typed.get("again", ""):
+            raise Refused("invalid_request", "The two passwords differ.", "Type the same one twice.")
+        email = await self._hub.invitations.proved(opened.secret)
+        made = await self._hub.accounts.register(
+            typed.get("handle", "").strip(), email, password, invited_email=email, origin=opened.origin
+        )
+        if made.token is None:
+            raise Refused("invalid_request", "The address has to be confirmed first.")
+        return self._sessions.log_in(opened.visit, made.token.token)
+
+    async def _log_in(self, opened: Opened, typed: dict[str, str]) -> Visit:
+        _, token = await self._hub.logins.log_in(
+            typed.get("name", ""), typed.get("password", ""), label=_LABEL, origin=opened.origin
+        )
+        return self._sessions.log_in(opened.visit, token.token)
+
+    async def _accept(self, opened: Opened, typed: dict[str, str]) -> Visit:
+        if opened.subject is None:
+            raise Refused("permission_denied", "You are not logged in any more.", "Log in again.")
+        await self._hub.invitations.accept(replace(opened.subject, origin=opened.origin), opened.secret)
+        return opened.visit
+
+    async def _decline(self, opened: Opened, typed: dict[str, str]) -> Visit:
+        await self._hub.invitations.decline_by_secret(opened.secret, opened.origin)
+        return opened.visit
+
+    async def _log_out(self, opened: Opened, typed: dict[str, str]) -> Visit:
+        self._sessions.log_out(opened.visit)
+        if opened.subject is not None:
+            await self._hub.logins.log_out(opened.subject)
+        return opened.visit
+
+
+def _sorry(failure: Failure) -> Response:
+    return rendering.page(
+        "closed.html", failure.kind.http_status, title=failure.message, hint=failure.hint, standing=failure.code
+    )
+
+
+def _suggestion(email: str) -> str:
+    """A handle to begin with, as far as the address has one."""
+    found = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in email.partition("@")[0])
+    return found.strip("_")[:30].lstrip("_0123456789").lower()
