@@ -267,7 +267,7 @@ class FunctionCommands(Speaker):
         row = rows.version(newest)
         links = [(path, bool(passes)) for path, passes in self.all("links_to", function)]
         words = search.indexed(row.name, [path for path, _ in links], row.document)
-        self.one("index_function", function, *searching.columns(words, row.name, links))
+        self.one("index_function", function, searching.tokens(words, row.name, links))
 
     def index_all(self) -> None:
         """Functions that were published before there was an index."""

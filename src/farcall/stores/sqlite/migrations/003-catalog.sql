@@ -50,8 +50,7 @@ CREATE TABLE alias_moves (
 
 CREATE INDEX alias_moves_by_function ON alias_moves (function, alias);
 
--- One row per function; the words are those of `domain.search`, and `scope` and `place` hold digests of paths.
+-- One row per function; `words` is what `searching.py` makes of it.
 CREATE VIRTUAL TABLE search USING fts5 (
-    whole, title, path, interface, doc, scope, place,
-    content = '', contentless_delete = 1, detail = column, tokenize = 'ascii', prefix = '1 2 3'
+    words, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii', prefix = '2 3 4'
 );

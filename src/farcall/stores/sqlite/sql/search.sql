@@ -35,8 +35,7 @@ JOIN versions ON versions.function = functions.key
 JOIN accounts ON accounts.key = functions.owner
 
 -- name: index_function
-INSERT OR REPLACE INTO search (rowid, whole, title, path, interface, doc, scope, place)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+INSERT OR REPLACE INTO search (rowid, words) VALUES (?1, ?2)
 
 -- name: unindex_function
 DELETE FROM search WHERE rowid = ?1
