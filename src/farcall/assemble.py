@@ -97,9 +97,11 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner(), whereabouts: 
     from farcall.hub.logins import Logins
     from farcall.hub.logs import Logs
     from farcall.hub.mail import Post
+    from farcall.hub.namespaces import Names
     from farcall.hub.quotas import Quotas
     from farcall.hub.records import Records
     from farcall.hub.recovery import recover
+    from farcall.hub.releases import Releases
     from farcall.hub.revocation import Revocation
     from farcall.hub.shares import Shares
     from farcall.hub.streams import Streams
@@ -125,6 +127,8 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner(), whereabouts: 
         streams = Streams(dispatcher)
         workers = Workers(dispatcher, store, catalog, logs, streams, identity)
         catalog.ready_for = workers.ready_for
+        catalog.duration_of = workers.duration_of
+        spaces = Names(store, catalog, accounts, workers)
         quotas = Quotas(store, accounts)
         invocations = Invocations(
             dispatcher,
@@ -171,6 +175,8 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner(), whereabouts: 
             invitations,
             Confirmations(store, accounts, post, whereabouts=whereabouts),
             catalog,
+            spaces,
+            Releases(store, catalog, spaces),
             invocations,
             records,
             logs,
@@ -296,6 +302,12 @@ def _write_secret(path: Path, text: str) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+    if os.name == "posix":  # its name, too, has to be on the disk before what it opens is committed
+        directory = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
 
 
 def run_hub(settings: HubSettings, say: Say) -> int:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from farcall import assemble
 from farcall.assemble import Owner, build_hub
 from farcall.hub.ports import StoreUnusable
 from farcall.settings import HubSettings, load_hub
@@ -30,6 +32,34 @@ async def test_the_first_start_makes_the_administrator_and_later_ones_nobody(tmp
     assert second.first_token is None
     assert (await second.services.accounts.authenticate(token)).handle == "carol"
     await second.stop()
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["before the token was kept", "before it was committed"])
+async def test_a_first_start_that_breaks_off_locks_nobody_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    write = assemble._write_secret
+
+    def crash(path: Path, text: str) -> None:
+        if kept:
+            write(path, text)
+        raise OSError("the machine stops here")
+
+    monkeypatch.setattr(assemble, "_write_secret", crash)
+    with pytest.raises(OSError, match="stops here"):
+        await build_hub(settings(tmp_path), Owner("carol", "carol@example.org"))
+    lost = (tmp_path / "admin-token").read_text().strip() if kept else ""
+    monkeypatch.undo()
+    hub = await build_hub(settings(tmp_path), Owner("carol", "carol@example.org"))
+    token = (tmp_path / "admin-token").read_text().strip()
+    assert (await hub.services.accounts.authenticate(token)).admin
+    assert token == hub.first_token != lost
+    await hub.stop()
+    again = await build_hub(settings(tmp_path))
+    assert again.first_token is None
+    assert (await again.services.accounts.authenticate(token)).handle == "carol"
+    await again.stop()
+    assert not [name for name in os.listdir(tmp_path) if name.startswith(".admin-token")]
 
 
 async def test_a_hub_keeps_its_identity_and_never_its_epoch(tmp_path: Path) -> None:

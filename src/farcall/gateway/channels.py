@@ -68,6 +68,7 @@ class Channel:
     def __init__(self, channels: Channels, role: Role, token: str, socket: WebSocket) -> None:
         self.boot = ""
         self.account = 0
+        self.token_key = 0
         self.conversation: Any = None
         self._channels = channels
         self._role: Role = role
@@ -263,6 +264,7 @@ class Channel:
     async def _hello(self, frame: frames.Hello) -> None:
         subject = await self._channels.accounts.authenticate(self._token)  # it may have ended since the handshake
         self._impatience.cancel()
+        self.token_key = subject.token
         self.boot = frame.boot.hex()
         subject = replace(subject, origin=self._socket.origin)
         keys = await self._channels.digest_keys(subject) if self._role == "worker" else {}
@@ -283,6 +285,7 @@ class Channel:
     def _leave(self) -> None:
         if self in self._channels.open:
             self._channels.open.discard(self)
+            self._channels.accounts.last_use.note(self.token_key)
             self.conversation.disconnected()
 
 
@@ -318,6 +321,7 @@ class Channels:
         self._dispatcher = dispatcher
         self._streams = streams
         accounts.on_access_changed(self._access_changed)
+        accounts.last_use.open_now = lambda: {channel.token_key for channel in self.open}
 
     def listener(self, path: str, token: str, socket: WebSocket) -> Channel | None:
         """A new channel, if there is one at this path."""

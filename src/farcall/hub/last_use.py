@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from farcall.hub import ports
 
@@ -34,8 +34,13 @@ class LastUse:
     def _write(self) -> None:
         self._timer = None
         if self._noted:
-            self._store.write(ports.UseTokens(list(self._noted.items())))
-            self._noted = {}
+            items = list(self._noted.items())
+            self._store.write(ports.UseTokens(items), lambda outcome: self._written(items))
+
+    def _written(self, items: Sequence[tuple[int, float]]) -> None:
+        for token, at in items:
+            if self._noted.get(token) == at:
+                del self._noted[token]
 
     def close(self) -> None:
         """Write what is noted, while the store is still open."""

@@ -14,7 +14,7 @@ import pytest
 
 from farcall.hub.ports import CreateAccount, StoreFailed, StoreUnusable
 from farcall.stores.sqlite import SqliteStore
-from farcall.stores.sqlite.schema import migrations
+from farcall.stores.sqlite.schema import DATABASE_NAME, migrations
 
 HOLDER = """
 import sys
@@ -132,6 +132,26 @@ async def test_a_file_that_is_no_database_is_refused_and_the_lock_is_given_back(
 
 def test_migrations_are_numbered_without_gaps() -> None:
     assert [number for number, _ in migrations()] == list(range(1, len(migrations()) + 1))
+
+
+async def test_accounts_and_tokens_of_the_first_schema_are_carried_over(tmp_path: Path) -> None:
+    connection = apsw.Connection(str(tmp_path / DATABASE_NAME))
+    connection.execute(migrations()[0][1])
+    connection.execute(
+        "INSERT INTO accounts (key, handle, email, admin, created_at) VALUES (1, 'alice', 'alice@lab.org', 1, 5.0);"
+        "INSERT INTO tokens (account, digest, label, scopes, only_below, created_at)"
+        """ VALUES (1, x'01', 'wide', '["invoke"]', '', 5.0), (1, x'02', 'narrow', '["invoke"]', 'alice/lab', 5.0);"""
+        "PRAGMA user_version = 1"
+    )
+    connection.close()
+    store = SqliteStore(tmp_path)
+    store.open(asyncio.get_running_loop().call_soon_threadsafe)
+    [alice] = await store.accounts()
+    assert (alice.handle, alice.kind, alice.email_confirmed_at) == ("alice", "person", 5.0)
+    rows = [(row.label, row.only, row.kind, row.last_used_at) for row in await store.tokens(1)]
+    assert rows == [("wide", (), "made", None), ("narrow", ("alice/lab",), "made", None)]
+    assert await store.password(1) == ""
+    await store.close()
 
 
 async def test_a_store_that_is_not_open_answers_that_it_failed(tmp_path: Path) -> None:
