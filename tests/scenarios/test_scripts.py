@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -255,7 +256,7 @@ def test_a_script_runs_by_itself_as_it_is(town: Town) -> None:
     scratch = town.directory / town.fresh("scratch")
     scratch.mkdir()
     done = subprocess.run(
-        ["python", str(path)], cwd=scratch, env=town.environment(), capture_output=True, text=True, check=False
+        [sys.executable, str(path)], cwd=scratch, env=town.environment(), capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (0, "drawing 3\n"), done.stderr
     assert (scratch / "plot.txt").read_text() == "xxx"
