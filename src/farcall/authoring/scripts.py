@@ -90,7 +90,8 @@ def result(
     The type is not said unless by `type`; the other keywords are those of `variable`. Reported twice, the last value
     counts. A `pathlib.Path` travels as the file's content. Raises TypeError and ValueError as `variable` does.
     """
-    fitting(f"result {name!r}" if name else "the result", value, type, min, max, ())
+    if not (unit and hasattr(value, "magnitude")):  # a quantity of pint's is converted by whoever serves the script
+        fitting(f"result {name!r}" if name else "the result", value, type, min, max, ())
     return value
 
 

@@ -89,3 +89,12 @@ def test_a_script_by_itself_loads_neither_numpy_nor_the_client() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_result_with_a_unit_may_be_a_quantity_which_is_left_as_it_is() -> None:
+    import pint
+
+    quantity = pint.UnitRegistry()("2 km")
+    assert result(quantity, name="length", unit="m", type=float, max=10) is quantity
+    with pytest.raises(TypeError, match="its type is float"):
+        result(quantity, name="length", type=float)
