@@ -45,12 +45,14 @@ class House:
         self.http = http
         self.everyday = everyday
 
-    async def token(self, scopes: tuple[str, ...], only: tuple[str, ...] = (), **more: float) -> NewToken:
+    async def token(
+        self, scopes: tuple[str, ...], only: tuple[str, ...] = (), expires_at: float | None = None
+    ) -> NewToken:
         accounts: Accounts = self.hub.hub.services.accounts
         alice = await accounts.authenticate(self.everyday)
         if not scopes:  # no such token is made over REST: without scopes it has the everyday ones
             return await accounts.tokens.issue(alice.key, "", (), only, None, alice)
-        return await accounts.tokens.create(alice, scopes=scopes, only=only, **more)
+        return await accounts.tokens.create(alice, scopes=scopes, only=only, expires_at=expires_at)
 
     async def ask(self, token: str, method: str, path: str, body: object = None) -> httpx2.Response:
         headers = {"Authorization": f"Bearer {token}", "Prefer": "respond-async"}
