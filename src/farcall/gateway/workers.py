@@ -1,8 +1,8 @@
-"""Workers that are here: yours, and those that serve your functions."""
+"""Workers that are here: yours, and those that serve where you may serve too."""
 
 from __future__ import annotations
 
-from farcall.domain import access, names
+from farcall.domain import access
 from farcall.domain.errors import Refused
 from farcall.gateway.exchange import Exchange, Reply, moment
 from farcall.gateway.operations import Answer, Operation
@@ -39,7 +39,7 @@ def _visible(subject: access.Subject, presence: Presence) -> bool:
 
 
 def _mine(subject: access.Subject, name: str) -> bool:
-    return names.handle_of(name) == subject.handle and access.within(subject, name)
+    return access.level_at(subject, name) >= access.Level.SERVE and access.within(subject, name)
 
 
 def _worker(subject: access.Subject, presence: Presence) -> rest.Worker:
@@ -62,7 +62,7 @@ OPERATIONS = (
         "GET",
         "/v1/workers",
         "list_workers",
-        "Your workers and those that serve your functions; all of them for administrators.",
+        "Your workers, and those that serve where you may serve too; all of them for administrators.",
         list_workers,
         {200: Answer(rest.Page[rest.Worker], "Longest connected first.")},
         "workers",

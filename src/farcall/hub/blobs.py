@@ -80,11 +80,18 @@ class BlobRoom:
     async def size(self, subject: access.Subject, digest: str) -> int:
         """Bytes of a blob that the subject may read, and so may name in a call; raises Refused (not_found)."""
         if DIGEST.fullmatch(digest):
-            readable = self._needed_by(subject.key, digest) or await self._store.blob_readable(digest, subject.key)
-            size = await self._blobs.size(digest) if readable else None
+            size = await self._blobs.size(digest) if await self._readable(subject, digest) else None
             if size is not None:
                 return size
         raise Refused("not_found", f"There is no blob {digest[:80]}, or you may not know of it.")
+
+    async def _readable(self, subject: access.Subject, digest: str) -> bool:
+        if self._needed_by(subject.key, digest):
+            return True
+        for account in subject.owned_accounts:
+            if await self._store.blob_readable(digest, account):
+                return True
+        return False
 
     async def collect(self, now: float) -> int:
         """Delete what has neither reference nor live pin; returns how many. One at a time."""

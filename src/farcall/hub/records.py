@@ -108,11 +108,10 @@ class Records:
         if query.cursor and not (query.cursor.isascii() and query.cursor.isdigit() and len(query.cursor) < 19):
             raise Refused("invalid_request", "That is no cursor of this list.", "Begin again without one.")
         function = self._narrowed(subject, query.function)
-        account = subject.key
         wanted = _STATES[query.status] if query.status else None
         asked = ports.InvocationFilter(
-            caller=account if query.role == "caller" else None,
-            owner=account if query.role == "owner" else None,
+            caller=subject.key if query.role == "caller" else None,
+            owners=subject.owned_accounts if query.role == "owner" else None,
             function=function or None,
             state=wanted,
             since=query.since,

@@ -408,7 +408,7 @@ class MemoryStore:
         version = self.catalog.versions[record.invocation.version]
         return (
             query.caller in (None, record.invocation.caller)
-            and query.owner in (None, version.owner)
+            and (query.owners is None or version.owner in query.owners)
             and (query.function is None or at_or_below(version.name, query.function))
             and (query.state in (None, record.state) or query.or_state is record.state)
             and (query.since is None or record.invocation.created_at >= query.since)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,12 +145,12 @@ class Page:
 
 @dataclass(slots=True, frozen=True)
 class InvocationFilter:
-    """`caller` and `owner` narrow to an account, `function` to a name and everything below it, `state` to that one
-    (or to `or_state`).
+    """`caller` narrows to an account, `owners` to functions of any of these, `function` to a name and everything below
+    it, `state` to that one (or to `or_state`).
     """
 
     caller: int | None = None
-    owner: int | None = None
+    owners: Sequence[int] | None = None
     function: str | None = None
     state: InvocationState | None = None
     or_state: InvocationState | None = None

@@ -115,8 +115,9 @@ class Reads(FunctionReads):
         state = None if query.state is None else int(query.state)
         or_state = None if query.or_state is None else int(query.or_state)
         versions: list[int] | None = None
-        if query.owner is not None or query.function is not None:
-            versions = [key for (key,) in self.all("versions_of", query.owner, query.function)]
+        if query.owners is not None or query.function is not None:
+            owners = None if query.owners is None else _encode_json(list(query.owners)).decode()
+            versions = [key for (key,) in self.all("versions_of", owners, query.function)]
         if query.caller is not None:
             only = None if versions is None else _encode_json(versions).decode()
             found = self.all("newest_of_caller", query.caller, cursor, limit, state, query.since, only, or_state)

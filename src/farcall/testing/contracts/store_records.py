@@ -53,8 +53,10 @@ class RecordsContract(WithDesk):
 
         assert await listed() == ids([d, c, b, a])
         assert await listed(caller=desk.bob) == ids([b, a])
-        assert await listed(owner=desk.alice) == ids([c, b, a])
-        assert await listed(owner=desk.alice, caller=desk.alice) == ids([c])
+        assert await listed(owners=[desk.alice]) == ids([c, b, a])
+        assert await listed(owners=[desk.alice], caller=desk.alice) == ids([c])
+        assert await listed(owners=[desk.alice, desk.bob]) == ids([d, c, b, a])
+        assert await listed(owners=[]) == []
         assert await listed(function="alice/physics") == ids([b, a])
         assert await listed(function="alice/physics/fall") == ids([a])
         assert await listed(function="alice", caller=desk.bob, state=InvocationState.QUEUED) == ids([a])
@@ -63,11 +65,11 @@ class RecordsContract(WithDesk):
         assert await listed(state=InvocationState.RUNNING, or_state=InvocationState.QUEUED) == ids([d, c, a])
         assert await listed(**failed_or_queued, caller=desk.bob) == ids([b, a])
         assert await listed(**failed_or_queued, function="alice") == ids([c, b, a])
-        assert await listed(owner=desk.bob, state=InvocationState.FAILED) == []
+        assert await listed(owners=[desk.bob], state=InvocationState.FAILED) == []
         assert await listed(since=c.created_at) == ids([d, c])
-        assert await listed(since=c.created_at, owner=desk.alice) == ids([c])
+        assert await listed(since=c.created_at, owners=[desk.alice]) == ids([c])
         assert await listed(function="nobody") == []
-        assert await listed(owner=desk.alice, limit=2) == ids([c, b])
+        assert await listed(owners=[desk.alice], limit=2) == ids([c, b])
 
     async def test_an_unknown_invocation_is_none(self, desk: Desk) -> None:
         assert await desk.store.invocation(desk.identifier()) is None

@@ -132,9 +132,9 @@ WHERE seq < ?1
 ORDER BY seq DESC LIMIT ?2
 
 -- name: versions_of
--- Keys of versions by owner (or NULL) and by function name or namespace (or NULL).
+-- Keys of versions by owners (a JSON array, or NULL) and by function name or namespace (or NULL).
 SELECT versions.key FROM versions JOIN functions ON functions.key = versions.function
-WHERE (?1 IS NULL OR functions.owner = ?1)
+WHERE (?1 IS NULL OR functions.owner IN (SELECT value FROM json_each(?1)))
     AND (
         ?2 IS NULL OR functions.name = ?2 OR (functions.name >= ?2 || '/' AND functions.name < ?2 || '0')
         OR (functions.name > ?2 || '~' AND functions.name < ?2 || '~~') -- deleted
