@@ -58,6 +58,8 @@ def _labels(_context: click.Context, _parameter: click.Parameter, pairs: tuple[s
 def serve(sources: tuple[str, ...], config: Path | None, as_json: bool, **given: Any) -> None:
     """Serve the functions of FILE_OR_MODULE from here. Only their interfaces go to the hub.
 
+    A script with farcall.variable() and farcall.result() in it is one function, named like its file.
+
     Stop with Ctrl-C or SIGTERM: what runs is finished first; a second time: at once.
     """
     from farcall.cli import daemons
