@@ -21,6 +21,7 @@ from farcall.gateway.services import HubServices
 from farcall.hub import offers, ports
 from farcall.hub.invitations import closed
 from farcall.hub.ports import StoreFailed
+from farcall.hub.whereabouts import Whereabouts
 
 log = structlog.get_logger("farcall.gateway.pages")
 
@@ -143,6 +144,7 @@ class InvitationPage:
             form_key=self._sessions.form_key(opened.visit),
             problem=problem,
             action=action,
+            bad_password=action == "register" and problem is not None and "password" in problem.message,
             typed=typed or {},
             account=opened.account,
             foreign=opened.foreign,
@@ -161,7 +163,7 @@ class InvitationPage:
             **told,
             form_key=self._sessions.form_key(opened.visit),
             account=opened.account,
-            hub=self._hub.invitations.whereabouts.link(),
+            hub=_login(self._hub.invitations.whereabouts),
             python=offers.python_lines(told["offer"]),
         )
 
@@ -242,6 +244,11 @@ def _sorry(failure: Failure) -> Response:
     return rendering.page(
         "closed.html", failure.kind.http_status, title=failure.message, hint=failure.hint, standing=failure.code
     )
+
+
+def _login(whereabouts: Whereabouts) -> str:
+    """What `farcall login` takes, as any shell understands it."""
+    return f'"{whereabouts.link()}"' if whereabouts.fingerprint else whereabouts.url
 
 
 def _suggestion(email: str) -> str:
