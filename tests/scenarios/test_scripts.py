@@ -88,6 +88,24 @@ def test_a_script_is_called_from_python_rest_and_the_command_line(town: Town, bo
         assert json.loads(written["state.json"])["fresh"] is True
 
 
+def test_files_come_by_content_and_those_beside_the_script_are_found(town: Town, bob: farcall.Client) -> None:
+    source = """
+        from pathlib import Path
+        import farcall
+        table = farcall.variable(Path(__file__).with_suffix(".csv"), name="table", type=Path)
+        farcall.result([table.read_text(), Path.cwd().resolve() in table.resolve().parents], name="seen")
+    """
+    with town.serving(source, options=SPACE) as worker:
+        (town.directory / f"{worker}.csv").write_text("owner's")
+        mine = town.directory / f"{town.fresh('mine')}.csv"
+        mine.write_text("caller's")
+        script = bob.get(name_of(worker))
+        assert script() == ["owner's", False]
+        assert script(mine) == ["caller's", False]
+        printed = town.farcall("call", name_of(worker), f"table=@{mine}", who="bob")
+        assert json.loads(printed.stdout) == ["caller's", False], printed.stderr
+
+
 def test_calls_in_one_process_do_not_see_each_other_and_their_directories_are_gone(
     town: Town, bob: farcall.Client
 ) -> None:
