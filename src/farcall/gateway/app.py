@@ -21,6 +21,7 @@ from farcall.gateway import (
     functions,
     groups,
     invocations,
+    namespaces,
     openapi,
     people,
     shares,
@@ -30,6 +31,7 @@ from farcall.gateway import (
 from farcall.gateway.exchange import Exchange, Reply
 from farcall.gateway.metrics import MEDIA_TYPE, Metrics
 from farcall.gateway.operations import Answer, Operation, routes
+from farcall.gateway.pages.confirm import ConfirmationPages
 from farcall.gateway.pages.invitation import InvitationPage
 from farcall.gateway.problems import EXCEPTION_HANDLERS
 from farcall.gateway.services import GatewayOptions, HubServices
@@ -60,6 +62,7 @@ def create_app(hub: HubServices, options: GatewayOptions | None = None) -> ASGIA
         routes=[
             *routes(table, hub, options),
             *InvitationPage(hub).routes(),
+            *ConfirmationPages(hub).routes(),
             Route("/openapi.json", openapi_json, methods=["GET"]),
             Route("/docs", docs_page, methods=["GET"]),
             Route("/", front, methods=["GET"]),
@@ -75,6 +78,7 @@ def operations(metrics: Metrics) -> Sequence[Operation]:
     return (
         *calls.OPERATIONS,
         *functions.OPERATIONS,
+        *namespaces.OPERATIONS,
         *invocations.OPERATIONS,
         *people.OPERATIONS,
         *groups.OPERATIONS,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.responses import Response
@@ -17,11 +17,14 @@ from farcall.domain.model import CallOptions, Settlement
 from farcall.domain.states import InvocationState
 from farcall.gateway import problems
 from farcall.gateway.exchange import Exchange, Reply
+from farcall.gateway.functions import deprecation
 from farcall.gateway.operations import Answer, Operation
 from farcall.gateway.values import arguments_of_json, arguments_of_msgpack, blobs_named, result_for
 from farcall.hub.admission import Target
 from farcall.hub.tickets import Ticket
 from farcall.wire import rest
+
+_T = TypeVar("_T")
 
 _COMMIT_PATIENCE_SECONDS = 5.0
 _ENDINGS = {
@@ -78,13 +81,16 @@ async def call(x: Exchange) -> Reply | Response:
     else:
         plain = await x.asked(rest.Call)
         sizes = await _blob_sizes(x, [plain.args])
-        body, asked = arguments_of_json(name, target.interface, plain.args, sizes), plain.options
+        body = await _read(target, lambda: arguments_of_json(name, target.interface, plain.args, sizes))
+        asked = plain.options
     options = _options(x, asked)
     prefer = preference(
         x.request.headers.get("prefer", ""), x.options.default_wait_seconds, x.options.wait_limit_seconds
     )
     ticket = await x.hub.invocations.submit_one(x.subject, name, body, options, acknowledge=prefer.asynchronous)
-    applied = {"Preference-Applied": prefer.applied} if prefer.applied else {}
+    applied = deprecation(target.row)
+    if prefer.applied:
+        applied["Preference-Applied"] = prefer.applied
     if prefer.asynchronous:
         await ticket.accepted()
         return await _pending(x, ticket, applied)
@@ -110,7 +116,10 @@ async def batch(x: Exchange) -> Reply:
         plain = await x.asked(rest.Batch)
         asked = plain.options
         sizes = await _blob_sizes(x, plain.items)
-        bodies = [_or_failure(arguments_of_json, name, target.interface, args, sizes) for args in plain.items]
+        interface, items = target.interface, plain.items
+        bodies = await _read(
+            target, lambda: [_or_failure(arguments_of_json, name, interface, args, sizes) for args in items]
+        )
     options = _options(x, asked)
     if options.key:
         raise Refused("invalid_request", "A batch takes no idempotency key.", "Send keyed calls one by one.")
@@ -118,6 +127,11 @@ async def batch(x: Exchange) -> Reply:
     answers = iter(await x.hub.invocations.submit_many(x.subject, name, good, options, acknowledge=True))
     merged = [body if isinstance(body, Failure) else next(answers) for body in bodies]
     return Reply(rest.BatchAnswer(list(await asyncio.gather(*(_item(entry) for entry in merged)))), 202)
+
+
+async def _read(target: Target, read: Callable[[], _T]) -> _T:
+    """What `read` returns; in a thread if there may be text with units, which takes its time."""
+    return await asyncio.to_thread(read) if target.interface.converters else read()
 
 
 def _or_failure(bind: Any, *args: Any) -> bytes | Failure:
@@ -232,7 +246,7 @@ OPERATIONS = (
         "Call a function. Waits for the result, 30 seconds unless told otherwise; then answers 202 with Location.",
         call,
         {
-            200: Answer(rest.Outcome, "The result.", headers=("Preference-Applied",)),
+            200: Answer(rest.Outcome, "The result.", headers=("Preference-Applied", "Deprecation", "Warning")),
             202: Answer(rest.Pending, "Recorded, and not finished yet.", headers=("Location", "Preference-Applied")),
         },
         "calling",

@@ -18,7 +18,7 @@ _REFERENCE = "#/components/schemas/{name}"
 _PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
 _TAGS = {
     "calling": "Call functions.",
-    "catalog": "Find functions.",
+    "catalog": "Find functions; namespaces, versions and aliases.",
     "invocations": "What became of calls.",
     "people": "Accounts and tokens.",
     "sharing": "Who may see and call what.",
@@ -30,11 +30,16 @@ _HEADERS = {
     "Location": "Where to ask.",
     "Preference-Applied": "The preference that was followed.",
     "Retry-After": "Seconds to wait before asking again.",
+    "Deprecation": "Since when the version is deprecated (RFC 9745).",
+    "Warning": "What its owner says about that.",
     "Content-Length": "Bytes that follow.",
     "Content-Range": "Which bytes follow.",
 }
 _PATH_PARAMETERS = {
     "name": "A function's full name, slashes and all: alice/physics/free_fall.",
+    "path": "A namespace's full name, slashes and all: alice/physics.",
+    "link": "The last part of the link's name.",
+    "alias": "A movable name for a version.",
     "id": "As lists show it.",
     "handle": "An account's handle.",
     "digest": "blake3:HEX",

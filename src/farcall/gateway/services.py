@@ -17,8 +17,10 @@ from farcall.hub.invitations import Invitations
 from farcall.hub.invocations import Invocations
 from farcall.hub.logins import Logins
 from farcall.hub.logs import Logs
+from farcall.hub.namespaces import Names
 from farcall.hub.quotas import Quotas
 from farcall.hub.records import Records
+from farcall.hub.releases import Releases
 from farcall.hub.shares import Shares
 from farcall.hub.usage import Usage
 from farcall.hub.workers import Workers
@@ -34,6 +36,8 @@ class HubServices:
     invitations: Invitations
     confirmations: Confirmations
     catalog: Catalog
+    names: Names
+    releases: Releases
     invocations: Invocations
     records: Records
     logs: Logs

@@ -94,7 +94,7 @@ class Catalog:
         taken: set[tuple[str, bytes]] = set()
         for index, publication in enumerate(functions[:PUBLICATIONS_LIMIT]):
             try:
-                spec = specify(subject, publication, taken)
+                spec = await specify(subject, publication, taken)
             except Refused as refusal:
                 answers[index] = frames.PublishedFunction(publication.name[:200], 0, 0, refusal.failure)
             else:
@@ -264,7 +264,7 @@ class Catalog:
             below = asked_path(below)
         try:
             page = await self._store.functions(access.visible_roots(subject), text, below, limit, cursor)
-        except ValueError:
+        except (ValueError, OverflowError):
             raise Refused("invalid_request", "This is no cursor of such a list.", "Begin without one.") from None
         entries = [await self._listed(subject, hit) for hit in page.items]
         return [entry for entry in entries if entry is not None], page.next
@@ -278,13 +278,17 @@ class Catalog:
                 return None
         return replace(self._entry(subject, row, function), place=hit.place)
 
+    def typical_seconds(self, row: ports.VersionRow) -> float | None:
+        """How long the version runs: as it is measured now, or as it was while it had workers."""
+        return self.duration_of(row.version) or row.typical_seconds
+
     def _entry(self, subject: access.Subject, row: ports.VersionRow, function: ports.FunctionRow | None) -> Entry:
         return Entry(
             row,
             self.ready_for(row.version),
             links.level_with(subject, row.name, function.passing if function is not None else ()),
             row.name,
-            self.duration_of(row.version) or row.typical_seconds,
+            self.typical_seconds(row),
             tuple(sorted(alias for alias, version in function.aliases.items() if version == row.version))
             if function is not None
             else (),

@@ -275,8 +275,11 @@ class Invocations:
             row.interface,
             row.document,
             row.owner_handle,
-            workers=self._ready_for(row.version),
+            workers=(workers := self._ready_for(row.version)),
             options=row.options,
+            deprecated=row.deprecated,
+            seen_at=None if workers else row.seen_at,
+            typical_seconds=self._catalog.typical_seconds(row),
         )
 
     # -- later ---------------------------------------------------------------------------------------------------------
@@ -313,7 +316,9 @@ class Invocations:
         held = self._dispatcher.core.invocation(identifier)
         if held is None or held.caller != subject.key:
             row = await self._store.invocation(identifier)
-            if row is None or not (subject.admin or subject.key in (row.caller, row.owner)):
+            if row is None or not (
+                subject.admin or row.caller == subject.key or row.owner in subject.owned_accounts
+            ):
                 raise Refused("not_found", f"There is no invocation {identifiers.to_text(identifier)}.")
             if row.state.final:
                 return False

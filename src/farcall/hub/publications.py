@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 from blake3 import blake3
 
@@ -9,6 +11,7 @@ from farcall.domain import access, names
 from farcall.domain.errors import Refused
 from farcall.domain.interface import Interface, InterfaceError
 from farcall.domain.model import DIGEST_BYTES, FunctionOptions
+from farcall.domain.units import check_units, has_units
 from farcall.hub import ports
 from farcall.wire import frames
 
@@ -17,7 +20,7 @@ _REQUIREMENTS_LIMIT = 64
 _encode_options = msgspec.msgpack.Encoder().encode
 
 
-def specify(
+async def specify(
     subject: access.Subject, publication: frames.Publication, taken: set[tuple[str, bytes]]
 ) -> ports.VersionSpec:
     """What the store is to keep of a publication; raises Refused.
@@ -33,6 +36,8 @@ def specify(
         raise Refused(decision.code, decision.reason, "Serve it under your own handle, or ask for the level manage.")
     try:
         interface = Interface.parse(publication.document)
+        if has_units(interface):
+            await asyncio.to_thread(check_units, interface)  # the first time it imports pint
     except InterfaceError as error:
         raise Refused("invalid_request", f"The interface of {name} is malformed: {error}.") from None
     if len(publication.implementation) != DIGEST_BYTES:

@@ -139,6 +139,9 @@ class Resolved(Frame, tag=20):
     failure: Failure | None = None
     workers: int = 0  # ready ones
     options: FunctionOptions = FunctionOptions()
+    deprecated: str = ""  # what its callers are told
+    seen_at: float | None = None  # when its last worker left (wall-clock seconds); None while one is there
+    typical_seconds: float | None = None  # of running, a moving average
 
 
 class Accepted(Frame, tag=21):

@@ -54,61 +54,6 @@ class Problem(msgspec.Struct, omit_defaults=True):
     retry_after: int = 0  # seconds, as the header Retry-After; 0 if there is no telling
 
 
-# -- the catalog -------------------------------------------------------------------------------------------------------
-
-
-class FunctionsQuery(Question, frozen=True):
-    """`q` searches names and docstrings; `namespace` narrows to a namespace and what is below it."""
-
-    q: Text = ""
-    namespace: Annotated[str, msgspec.Meta(max_length=1024)] = ""
-    limit: Limit = 50
-    cursor: Annotated[str, msgspec.Meta(max_length=1024)] | None = None
-
-
-class Function(msgspec.Struct):
-    """One version of a function, as lists show it. `workers` are ready for it now; `can` is what you may do.
-
-    `visibility` says who is shown arguments and results of calls: the caller alone, or the owner too.
-    """
-
-    name: str
-    owner: str
-    version: int
-    digest: str
-    newest: bool
-    signature: str
-    summary: str
-    stream: bool
-    workers: int
-    can: str
-    created_at: datetime
-    visibility: Literal["caller", "owner"]
-
-
-class FunctionOptions(msgspec.Struct):
-    """What the author declared."""
-
-    timeout_seconds: float | None
-    tries: int
-    backoff_seconds: float
-    concurrency: int | None
-    queue: bool
-    requires: dict[str, int | float | str | bool]
-    policy: str
-    replayable: bool
-    visibility: Literal["caller", "owner"]
-
-
-class FunctionDetail(Function):
-    """With the docstring, the interface document and the options."""
-
-    doc: str
-    interface: dict[str, Any]
-    interface_digest: str
-    options: FunctionOptions
-
-
 # -- calling -----------------------------------------------------------------------------------------------------------
 
 

@@ -68,7 +68,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str
         thread.join(20)
 
 
-EXCLUDED = {"disable_account", "drain_worker"}  # they would end the very account and worker that the others use
+# They would end the very account, worker and function that the others use.
+EXCLUDED = {"disable_account", "drain_worker", "change_function", "delete_function"}
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 BOUNDS = settings(
     max_examples=8, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
