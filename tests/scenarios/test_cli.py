@@ -248,7 +248,7 @@ def test_the_catalog_is_listed_searched_and_shown(world: World) -> None:
     assert shown.startswith("fit(x: ndarray, y: ndarray) -> Fit\n")
     assert "    Least squares.\n" in shown
     shown = run(world, "show", "alice/lab/divide")
-    for line in ("bounds   a -100 to 100", "timeout  30 s", "tries    runs at most once", "at once  3"):
+    for line in ("    a       float, -100 to 100", "timeout  30 s", "tries    runs at most once", "at once  3"):
         assert line in shown
     assert run_json(world, "show", "alice/lab/divide@1")["version"] == 1
 

@@ -106,3 +106,30 @@ def signature_text(document: dict[str, Any]) -> str:
     result = annotation_text(document["result"])
     arrow = f"Iterator[{result}]" if document["stream"] else result
     return f"({', '.join(parts)}) -> {arrow}"
+
+
+def details_text(document: dict[str, Any]) -> str:
+    """What the signature has no room for, as a small table: bounds, documentation and terms, a line for each parameter
+    and for the result. Empty if there are none of them.
+    """
+    parts = [(parameter["name"], parameter["schema"], default_text(parameter)) for parameter in document["parameters"]]
+    result = document["result"]
+    fields = result.get("properties", {}) if result.get("x-kind") == "namedtuple" else {}
+    parts += [(f"result.{name}", schema, "") for name, schema in fields.items()] or [("result", result, "")]
+    if not any(bounds_text(schema) or _prose(schema) for _, schema, _ in parts):
+        return ""
+    rows = [(name, _kind_text(schema, default), _prose(schema)) for name, schema, default in parts]
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    return "\n".join(f"{name:<{widths[0]}}  {kind:<{widths[1]}}  {prose}".rstrip() for name, kind, prose in rows)
+
+
+def _kind_text(schema: dict[str, Any], default: str) -> str:
+    bounds = bounds_text(schema)
+    return annotation_text(schema) + (f", {bounds}" if bounds else "") + (f" = {default}" if default else "")
+
+
+def _prose(schema: dict[str, Any]) -> str:
+    words = [schema.get("description", ""), *(f"<{term}>" for term in schema.get("x-term", ()))]
+    words.extend(_prose(branch) for branch in schema.get("anyOf", ()))
+    printable = "".join(letter if letter.isprintable() else " " for letter in " ".join(words))
+    return " ".join(printable.split())

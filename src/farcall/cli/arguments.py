@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from farcall import payload
+from farcall.authoring.conversion import Unfit, converter
 from farcall.authoring.spelling import type_text
 from farcall.domain.interface import Interface
 from farcall.domain.parameters import ABSENT, Kind, Parameter
@@ -78,9 +79,10 @@ def _value(key: str, text: str, schema: dict[str, Any], forced: bool) -> Any:
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
-        # Text where anything goes is text; 2 min is converted, or refused with its place, where the call is bound.
-        if (schema.get("x-type", "any") == "any" and "anyOf" not in schema) or "x-unit" in schema:
-            return text
+        if schema.get("x-type", "any") == "any" and "anyOf" not in schema:
+            return text  # where anything goes, text is text
+        if type(value := _in_units(key, text, schema)) is not str:
+            return value
         raise click.BadParameter(f"{key}: {text!r:.80} does not read as {type_text(schema)}") from error
     return _by_schema(key, value, schema)
 
@@ -106,9 +108,18 @@ def _takes_text(schema: dict[str, Any]) -> bool:
 
 def _by_schema(key: str, value: Any, schema: dict[str, Any]) -> Any:
     try:
-        return payload.decode(payload.from_json(value, schema, where=key))
+        return payload.decode(payload.from_json(_in_units(key, value, schema), schema, where=key))
     except ValueError as error:
         raise click.BadParameter(f"{error}") from error
+
+
+def _in_units(key: str, value: Any, schema: dict[str, Any]) -> Any:
+    """The value with plain numbers for what is given as 2 min."""
+    convert = converter(schema)
+    try:
+        return value if convert is None else convert(value, key)
+    except Unfit as error:
+        raise click.BadParameter(f"{error}") from None
 
 
 def _from_file(key: str, path: Path, schema: dict[str, Any]) -> Any:

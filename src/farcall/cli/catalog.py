@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from farcall.authoring.spelling import details_text
 from farcall.cli.completion import function_names
 from farcall.cli.output import clock, json_option, print_facts, print_json, print_table
 from farcall.cli.remote import path, rest
@@ -60,6 +61,9 @@ def show(name: str, as_json: bool) -> None:
     click.secho(record["name"].rpartition("/")[2] + record["signature"], bold=True)
     if record["doc"]:
         click.echo("".join(f"\n    {line}".rstrip(" ") for line in record["doc"].strip().splitlines()))
+    details = details_text(record["interface"])
+    if details:
+        click.echo("".join(f"\n    {line}" for line in details.splitlines()))
     click.echo()
     print_facts(
         {
@@ -68,7 +72,6 @@ def show(name: str, as_json: bool) -> None:
             "workers": f"{record['workers']} ready" if record["workers"] else "none is there now",
             "you may": "do everything: it is yours" if record["can"] == "owner" else record["can"],
             "since": clock(record["created_at"]),
-            "bounds": ", ".join(_bounds(record["interface"])),
             "timeout": f"{options['timeout_seconds']:g} s" if options["timeout_seconds"] else "",
             "tries": "runs at most once" if options["tries"] == 1 else "",
             "at once": options["concurrency"],
@@ -78,10 +81,3 @@ def show(name: str, as_json: bool) -> None:
         },
         indent="  ",
     )
-
-
-def _bounds(interface: dict[str, Any]) -> list[str]:
-    from farcall.authoring.spelling import bounds_text
-
-    found = [(parameter["name"], bounds_text(parameter["schema"])) for parameter in interface["parameters"]]
-    return [f"{name} {text}" for name, text in found if text]

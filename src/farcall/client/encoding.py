@@ -12,6 +12,8 @@ from farcall.domain.binding import BindingError, bind
 from farcall.domain.errors import Failure
 from farcall.domain.interface import Interface
 from farcall.domain.result_types import python_type
+from farcall.domain.units import converted
+from farcall.domain.validation import Problem
 from farcall.payload import MalformedPayload, Unencodable, WrongType
 
 _SMALLER_LEAVES_BYTES = (payload.BLOB_THRESHOLD_BYTES, 16 * 1024, 1024)
@@ -40,6 +42,26 @@ def arguments_bytes(
     except BindingError as error:
         raise invalid(name, str(error), [("", str(error))]) from None
     try:
+        data, noting, threshold = _checked(interface, name, bound, inline_limit_bytes)
+    except FarcallError as error:
+        # Plain numbers never come here, so they cost nothing: only what does not fit may be text or quantities.
+        if not interface.converters or error.code != "invalid_arguments":
+            raise
+        bound = _converted(interface, name, bound)
+        data, noting, threshold = _checked(interface, name, bound, inline_limit_bytes)
+    if noting.digests and not all(map(blobs.known, noting.digests)):
+        if not may_upload:
+            raise MustUpload
+        sending = Sending(blobs, noting.digests)
+        data = payload.encode(bound, where="args", blobs=sending, blob_threshold_bytes=threshold)
+    return data
+
+
+def _checked(
+    interface: Interface, name: str, bound: dict[str, Any], inline_limit_bytes: int
+) -> tuple[bytes, Noting, int]:
+    """Encoded, within the limit, and found valid."""
+    try:
         data, noting, threshold = _encoded(bound, inline_limit_bytes)
     except Unencodable as error:
         raise invalid(name, str(error), [(error.place, f"{error.type_name}: {error.reason}")]) from None
@@ -48,15 +70,22 @@ def arguments_bytes(
         raise from_failure(Failure("too_large", f"{name}: {message}.", "Send many small values as an array."), name)
     problems = interface.validate(payload.plain(data))
     if problems:
-        pairs = [(problem.path, problem.message) for problem in problems]
-        more = f" (and {len(pairs) - 1} more)" if len(pairs) > 1 else ""
-        raise invalid(name, f"{problems[0]}{more}", pairs)
-    if noting.digests and not all(map(blobs.known, noting.digests)):
-        if not may_upload:
-            raise MustUpload
-        sending = Sending(blobs, noting.digests)
-        data = payload.encode(bound, where="args", blobs=sending, blob_threshold_bytes=threshold)
-    return data
+        raise _unfit(name, problems)
+    return data, noting, threshold
+
+
+def _converted(interface: Interface, name: str, bound: dict[str, Any]) -> dict[str, Any]:
+    """The arguments in the units that the interface declares."""
+    arguments, problems = converted(interface, bound)
+    if problems:
+        raise _unfit(name, problems)
+    return arguments
+
+
+def _unfit(name: str, problems: list[Problem]) -> FarcallError:
+    pairs = [(problem.path, problem.message) for problem in problems]
+    more = f" (and {len(pairs) - 1} more)" if len(pairs) > 1 else ""
+    return invalid(name, f"{problems[0]}{more}", pairs)
 
 
 def _encoded(bound: dict[str, Any], limit_bytes: int) -> tuple[bytes | None, Noting, int]:

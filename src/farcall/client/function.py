@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from farcall.authoring.spelling import details_text
 from farcall.client.encoding import MustUpload, ResultReader, arguments_bytes, has_blobs, plain_value
 from farcall.client.errors import FarcallError, from_failure
 from farcall.client.invocation import Invocation, Route
@@ -191,9 +192,10 @@ def _items(invocation: Invocation) -> Items:
 
 def _doc(interface: Interface, resolved: Resolved) -> str | None:
     """What the author wrote, and what callers have to know of who sees what they send."""
-    if resolved.options.visibility == "caller":
-        return interface.doc or None
-    return f"{interface.doc}\n\nIts owner, {resolved.owner}, is shown arguments and results of calls.".strip()
+    parts = [interface.doc, details_text(interface.to_document())]
+    if resolved.options.visibility == "owner":
+        parts.append(f"Its owner, {resolved.owner}, is shown arguments and results of calls.")
+    return "\n\n".join(filter(None, parts)) or None
 
 
 def _annotations(signature: inspect.Signature) -> dict[str, Any]:

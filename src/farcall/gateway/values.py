@@ -14,6 +14,8 @@ from farcall import payload
 from farcall.domain.binding import BindingError, bind, bind_named
 from farcall.domain.errors import Refused
 from farcall.domain.interface import Interface
+from farcall.domain.units import converted
+from farcall.hub.admission import invalid_arguments
 from farcall.payload import WrongType
 
 _encode_msgpack = msgspec.msgpack.Encoder().encode
@@ -23,8 +25,16 @@ _BLOB_DEPTH_LIMIT = 64
 def arguments_of_json(
     name: str, interface: Interface, args: Mapping[str, Any] | list[Any], blob_sizes: Mapping[str, int]
 ) -> bytes:
-    """The payload of bound arguments; raises Refused (invalid_arguments) with the path of what does not fit."""
+    """The payload of bound arguments, in the units that the interface declares.
+
+    Raises Refused (invalid_arguments) with the path of what does not fit. May take long if there are units.
+    """
     bound = _bound(name, interface, args)
+    if interface.converters:
+        bound, problems = converted(interface, bound)
+        if problems:
+            failure = invalid_arguments(name, problems)
+            raise Refused(failure.code, failure.message, failure.hint, failure.problems)
     try:
         return payload.from_json(bound, arguments_schema(interface), where="args", blob_size=blob_sizes.__getitem__)
     except WrongType as error:

@@ -18,6 +18,7 @@ from typing import Any, Final, TypedDict
 from blake3 import blake3
 
 from farcall.authoring.calling import Bound, Call, hints, prepare
+from farcall.authoring.conversion import result_check
 from farcall.authoring.declaration import Declaration
 from farcall.authoring.names import BadName, function_name
 from farcall.authoring.signature import SignatureError, describe
@@ -50,6 +51,7 @@ class Served:
     arguments: Any  # a TypedDict of the parameters' hints
     scalars: dict[str, type]  # those parameters whose hint is one of `SCALARS`
     streams: bool
+    fit: Callable[[Any, str], Any] | None = None  # result_check of the declared result
     leave: Callable[[], None] | None = None  # clears away what a call needed until its result was encoded
 
 
@@ -289,7 +291,8 @@ def _describe(fn: Callable[..., Any], declaration: Declaration, source: bytes, s
     typed_dict: Any = TypedDict  # called with what only the running function knows
     arguments = typed_dict("Arguments", parameters, total=False)
     scalars = {name: hint for name, hint in parameters.items() if isinstance(hint, type) and hint in SCALARS}
-    return Served(described, fn, prepare(fn), arguments, scalars, bool(document["stream"]))
+    fit = result_check(document["result"])
+    return Served(described, fn, prepare(fn), arguments, scalars, bool(document["stream"]), fit)
 
 
 def _source(module: ModuleType) -> bytes:

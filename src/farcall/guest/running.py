@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import os
 import sys
 import time
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from farcall.authoring.calling import CannotCall
 from farcall.authoring.context import installed
+from farcall.authoring.conversion import Unfit
 from farcall.guest.board import Board
 from farcall.guest.coding import Coder, TooLarge
 from farcall.guest.cputime import cpu_seconds
@@ -88,10 +90,15 @@ class Runner:
         served = self._functions[item.function]
         try:
             value = self._value(served, item)
+            if served.fit is not None and not served.streams:
+                value = served.fit(value, "result")
             result, blobs = self._coder.result(value)
             return Succeeded(item.seq, result, time.monotonic() - started, blobs)
         except _Ended as end:
             return Failed(item.seq, time.monotonic() - started, *end.args)
+        except Unfit as error:
+            hint = "The function gave back something else than its interface declares."
+            return Failed(item.seq, time.monotonic() - started, "function_error", message_of(error), hint, "ValueError")
         except Unencodable as error:
             return self._bad_result(item, started, f"{error}")
         except TooLarge as error:
@@ -128,7 +135,7 @@ class Runner:
                     return value
                 finally:
                     interrupts.seq = 0
-        except (Unencodable, TooLarge):
+        except (Unfit, Unencodable, TooLarge):
             raise
         except BaseException as error:  # noqa: BLE001  # SystemExit and KeyboardInterrupt end the attempt, not the guest
             interrupts.seq = 0
@@ -137,7 +144,7 @@ class Runner:
             raise _Ended(*_of_function(error)) from None
 
     def _drive(self, served: Served, seq: int, value: Any) -> int:
-        emit = self._streaming.begin(seq)
+        emit = _fitted(served.fit, self._streaming.begin(seq))
         if hasattr(value, "__aiter__"):
             return int(self._await(_drive_async(value, emit)))
         count = 0
@@ -157,6 +164,14 @@ class Runner:
             return self._loop.run_until_complete(task)
         finally:
             self._interrupts.loop_runs(None)
+
+
+def _fitted(fit: Callable[[Any, str], Any] | None, emit: Callable[[object], None]) -> Callable[[object], None]:
+    """`emit`, of items that were held against the interface."""
+    if fit is None:
+        return emit
+    numbers = itertools.count()
+    return lambda value: emit(fit(value, f"item[{next(numbers)}]"))
 
 
 def _is_async(served: Served) -> bool:

@@ -10,7 +10,9 @@ from typing import Final
 import msgspec
 from blake3 import blake3
 
+from farcall.domain.interface import Interface, InterfaceError
 from farcall.domain.model import DIGEST_BYTES, FunctionOptions
+from farcall.domain.units import check_units, has_units
 from farcall.guest.messages import Described, Loaded
 from farcall.wire import frames
 from farcall.worker.pool import Pool
@@ -56,6 +58,21 @@ class Generation:
     def serves(self, publication: frames.Publication) -> bool:
         """Whether this very version of a function is among its own."""
         return publication in self.publications
+
+
+def wrong_units(loaded: Loaded) -> str:
+    """Which function declares a unit that is none, and where; empty if all are units. May import pint."""
+    for described in loaded.functions:
+        try:
+            interface = Interface.parse(described.document)
+        except InterfaceError:
+            continue  # the hub will say
+        try:
+            if has_units(interface):
+                check_units(interface)
+        except InterfaceError as error:
+            return f"{described.name.rpartition('/')[2]}(): {error}."
+    return ""
 
 
 def _publication(described: Described, namespace: str) -> frames.Publication:

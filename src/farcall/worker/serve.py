@@ -27,7 +27,7 @@ from farcall.worker import machine
 from farcall.worker.attempts import Ending
 from farcall.worker.blobs import Blobs
 from farcall.worker.conversation import Conversation
-from farcall.worker.generations import Generation
+from farcall.worker.generations import Generation, wrong_units
 from farcall.worker.lease import Lease
 from farcall.worker.options import Event, EventKind, ServeOptions
 from farcall.worker.outbox import Outbox
@@ -173,6 +173,8 @@ class Worker:
             result = await self._loading[id(pool)]
         finally:
             del self._loading[id(pool)]
+        if isinstance(result, Loaded) and (complaint := await asyncio.to_thread(wrong_units, result)):
+            result = Unloadable(complaint)
         if isinstance(result, Unloadable):
             pool.kill()
             await pool.emptied.wait()

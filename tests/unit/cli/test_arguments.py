@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import click
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from farcall.authoring import Unit
 from farcall.authoring.signature import describe
@@ -83,10 +84,50 @@ def test_what_cannot_be_read_is_refused_with_its_name(pairs: list[str], complain
         _given(*pairs)
 
 
-def test_a_quantity_with_its_unit_is_passed_on() -> None:
-    def fall(time: Annotated[float, Unit("s")]) -> None: ...
+def _fall(
+    time: Annotated[float, Unit("s")],
+    steps: Annotated[int, Unit("ms")] = 1,
+    heights: Annotated[list[float] | None, Unit("m")] = None,
+    field: Annotated[NDArray[np.float64] | None, Unit("m")] = None,
+) -> None: ...
 
-    assert arguments.from_pairs(_interface(fall), ["time=2 min"]) == {"time": "2 min"}
+
+@pytest.mark.parametrize(
+    ("pair", "value"),
+    [
+        ("time=2 min", 120.0),
+        ('time:="2 min"', 120.0),
+        ("time=2", 2.0),
+        ('time="NaN"', pytest.approx(float("nan"), nan_ok=True)),
+        ("steps=2 s", 2000),
+        ('heights=["1 km", 2]', [1000.0, 2.0]),
+    ],
+)
+def test_a_number_with_its_unit_is_converted(pair: str, value: Any) -> None:
+    (given,) = arguments.from_pairs(_interface(_fall), [pair]).values()
+    assert given == value
+    assert type(given) is type(value) or given != given
+
+
+def test_an_array_is_given_as_numbers_with_units(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('[["1 km", 2], [3, "4 cm"]]')
+    given = arguments.from_pairs(_interface(_fall), [f"field=@{tmp_path}/a.json"])
+    assert given["field"].tolist() == [[1000.0, 2.0], [3.0, 0.04]]
+
+
+@pytest.mark.parametrize(
+    ("pair", "message"),
+    [
+        ("time=2 kg", r"time: 2 kg is a mass, this parameter is in s \(time\)"),
+        ("time=2 mnte", "time: there is no unit 'mnte'; did you mean 'minute'"),
+        ("time=soon", "time: 'soon' does not read as a number with a unit, such as '2 s'"),
+        ("steps=0.5 us", "steps: 0.5 us is 0.0005 ms, and this parameter takes whole numbers"),
+        ('heights=["1 km", "2 s"]', r"heights\[1\]: 2 s is a time"),
+    ],
+)
+def test_a_number_whose_unit_does_not_fit_is_refused(pair: str, message: str) -> None:
+    with pytest.raises(click.BadParameter, match=message):
+        arguments.from_pairs(_interface(_fall), [pair])
 
 
 def test_a_file_gives_an_array_text_bytes_or_json(tmp_path: Path) -> None:
