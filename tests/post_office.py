@@ -68,10 +68,11 @@ async def live(directory: Path, behaviour: str) -> None:
     if behaviour == "hangs":
         server = await asyncio.start_server(hang, "127.0.0.1", 0)
     else:
+        letters = Letters(directory, behaviour)
         asks = behaviour == "asks-for-login"
         server = await loop.create_server(
             lambda: SMTP(
-                Letters(directory, behaviour),
+                letters,
                 enable_SMTPUTF8=behaviour != "ascii-only",
                 authenticator=authenticate,
                 auth_required=asks,
