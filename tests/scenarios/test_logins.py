@@ -11,6 +11,8 @@ import stat
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -238,3 +240,60 @@ def test_by_default_only_the_invited_register(tmp_path: Path) -> None:
         assert "by invitation only" in run(world, "register", world.url, *given, stdin=GOOD, code=1)
     finally:
         world.close()
+
+
+def test_no_token_and_no_password_is_logged_or_kept_by_the_hub(tmp_path: Path) -> None:
+    world = World(tmp_path, FARCALL_HUB_REGISTRATION="open")
+    secrets = [GOOD, OTHER, "a wrong password", "another wrong one"]
+    try:
+        world.start_hub()
+        register(world, "kim")
+        [kept] = (tmp_path / "config").rglob("logins.json")
+        secrets += json.loads(kept.read_text())["tokens"].values()
+        run(world, "login", world.url, "--name", "kim", "--password-stdin", stdin=GOOD)
+        secrets += json.loads(kept.read_text())["tokens"].values()
+        run(world, "login", world.url, "--name", "kim", "--password-stdin", stdin="a wrong password", code=1)
+        run(world, "password", "--password-stdin", stdin=f"another wrong one\n{OTHER}\n", code=1)
+        run(world, "password", "--password-stdin", stdin=f"{GOOD}\n{OTHER}\n")
+        secrets.append(run(world, "token", "create", "--print-token").strip())
+        world.account("lea")
+        secrets.append(world.tokens["lea"])
+        world.serve("w", str(world.write("f.py", FUNCTION)), who="lea")
+        run(world, "call", "lea/double", "x=2", who="lea")
+        run(world, "call", "kim/nothing", code=1)
+        for body in (f'{{"name": "kim", "password": "{GOOD}", "more": 1}}', f'{{"password": "{GOOD}"', f'"{GOOD}"'):
+            assert post(world, "/v1/login", body) == 400
+        shown = [run(world, "token", "list"), run(world, "audit", "--json", who="admin"), run(world, "whoami")]
+        world.processes["hub"].terminate()
+        assert world.processes["hub"].wait(15) == 0
+        assert len(set(secrets)) == 8
+        held = {path: path.read_bytes() for path in (tmp_path / "hub").rglob("*") if path.is_file()}
+        del held[tmp_path / "hub" / "admin-token"]
+        held |= {tmp_path / name: world.log(name).encode() for name in ("hub", "w")}
+        assert any(b"kim" in content for content in held.values())
+        for secret in {*secrets, world.tokens["admin"]}:
+            for part in (secret, secret.removeprefix("farcall_pat_")):
+                assert [path for path, content in held.items() if part.encode() in content] == []
+                assert not [text for text in shown if part in text]
+    finally:
+        world.close()
+
+
+FUNCTION = """
+import farcall
+
+
+@farcall.function
+def double(x: float) -> float:
+    return 2 * x
+"""
+
+
+def post(world: World, path: str, body: str) -> int:
+    """The status that answers a body as it is."""
+    request = urllib.request.Request(world.url + path, body.encode(), {"Content-Type": "application/json"})
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code

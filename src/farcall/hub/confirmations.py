@@ -64,6 +64,11 @@ class Confirmations:
         if post.configured:
             accounts.letters = self
 
+    @property
+    def hub(self) -> str:
+        """The address of the hub, as `farcall login` takes it in any shell."""
+        return f'"{self._whereabouts.link()}"' if self._whereabouts.fingerprint else self._whereabouts.url
+
     # -- letters -------------------------------------------------------------------------------------------------------
 
     def confirm(self, account: ports.AccountRow, email: str) -> None:
