@@ -121,6 +121,7 @@ def test_names_that_can_only_mean_one_thing_are_followed(source: str, value: Any
         "a, N = 1, 2\nN",
         "import math\nmath = 3\nmath.pi",
         "try:\n    import cupy as np\nexcept ImportError:\n    import numpy as np\nnp.pi",
+        "try:\n    import numpy as np\nexcept ImportError:\n    import cupy as np\nnp.pi",
         "float = str\nfloat('1')",
         "print(1)",
         "open('x').read()",
