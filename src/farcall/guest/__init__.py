@@ -2,5 +2,6 @@
 
 Inside a sandbox it sees only `payload` and `authoring`. What it says is parsed as hostile by whoever started it.
 Belongs here: both ends' messages (`messages`, `channel`, `board`), loading (`loading`), running (`running`,
-`streaming`), and what is captured on the way (`output`, `interrupts`, `failures`). Not here: hubs, tokens, leases.
+`streaming`), what is captured on the way (`output`, `interrupts`, `failures`), and plain scripts: reading them
+(`script_reading`, `script_marks`, `folding`) and running them (`scripts`). Not here: hubs, tokens, leases.
 """
