@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from farcall.client import config, sharing
 from farcall.client.blobs import Blobs
 from farcall.client.channel import Channel
+from farcall.client.deprecation import warn_deprecated
 from farcall.client.encoding import ResultReader
 from farcall.client.errors import from_failure
 from farcall.client.function import RemoteFunction
@@ -27,6 +28,8 @@ from farcall.domain.model import CallOptions
 
 if TYPE_CHECKING:
     from farcall.client.catalog import Namespace
+    from farcall.client.groups import Groups
+    from farcall.client.names import Names
 
 SOFTWARE = "farcall-python"
 _BLOB_LIMIT_BYTES = 1 << 40  # the hub's own limit is the one that holds
@@ -68,6 +71,8 @@ class Client:
         resolved = self._channel_now().resolve(asked)
         key = (asked, resolved.interface)
         known = self._functions.get(key)
+        if resolved.deprecated:
+            warn_deprecated(f"{resolved.name}@{resolved.version}", resolved.deprecated)
         if known is None or known.version != resolved.version:
             try:
                 interface = Interface.parse(resolved.document)
@@ -136,6 +141,27 @@ class Client:
     def decline(self, invite: str) -> None:
         """Decline an invitation, by its id or its whole link."""
         sharing.decline(self.rest, sharing.reference(invite, self._credentials.address))
+
+    @property
+    def names(self) -> Names:
+        """Namespaces, links, versions and aliases: ``client.names.link("alice/shared", "alice/physics/free_fall")``."""
+        from farcall.client.names import Names
+
+        return Names(self.rest)
+
+    @property
+    def groups(self) -> Groups:
+        """Groups that you belong to: ``for group in client.groups``, ``client.groups.add("lab", "bob")``."""
+        from farcall.client.groups import Groups
+
+        return Groups(self.rest)
+
+    def audit(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """Who did what to what, newest first: what you did, and what happened to you and to what is yours.
+
+        Filters: who, what (``token.create``, or ``token``), path, since and until (RFC 3339).
+        """
+        return self.rest.items("/v1/audit", **filters, limit=500)
 
     def invocations(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """Records, newest first. Filters: role (caller, owner), function, status, since (RFC 3339)."""

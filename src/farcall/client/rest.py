@@ -74,7 +74,7 @@ class Rest:
                 )
             return self._http
 
-    def get(self, path: str, **query: Any) -> Any:
+    def get(self, path: str, /, **query: Any) -> Any:
         """The JSON of `GET path`; query parameters that are None are left out."""
         return self._call("GET", path, params={key: value for key, value in query.items() if value is not None})
 
@@ -86,11 +86,15 @@ class Rest:
         """The JSON that answers `PUT path`."""
         return self._call("PUT", path, json=body)
 
-    def delete(self, path: str) -> Any:
-        """The JSON that answers `DELETE path`, or None."""
-        return self._call("DELETE", path)
+    def patch(self, path: str, body: Any) -> Any:
+        """The JSON that answers `PATCH path`."""
+        return self._call("PATCH", path, json=body)
 
-    def items(self, path: str, **query: Any) -> Iterator[Any]:
+    def delete(self, path: str, **query: Any) -> Any:
+        """The JSON that answers `DELETE path`, or None."""
+        return self._call("DELETE", path, params=query)
+
+    def items(self, path: str, /, **query: Any) -> Iterator[Any]:
         """All items of a list, page by page."""
         cursor: str | None = None
         while True:
