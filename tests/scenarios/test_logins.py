@@ -289,11 +289,27 @@ def double(x: float) -> float:
 """
 
 
-def post(world: World, path: str, body: str) -> int:
+def post(world: World, path: str, body: str, headers: dict[str, str] | None = None) -> int:
     """The status that answers a body as it is."""
-    request = urllib.request.Request(world.url + path, body.encode(), {"Content-Type": "application/json"})
+    more = {"Content-Type": "application/json", **(headers or {})}
+    request = urllib.request.Request(world.url + path, body.encode(), more)
     try:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
+
+
+@pytest.mark.parametrize(
+    ("trusted", "seen"), [("", "127.0.0.1"), ("127.0.0.1", "192.0.2.9")], ids=["nobody", "a proxy"]
+)
+def test_only_a_trusted_proxy_says_for_whom_it_asks(tmp_path: Path, trusted: str, seen: str) -> None:
+    world = World(tmp_path, **({"FARCALL_HUB_TRUSTED_PROXIES": trusted} if trusted else {}))
+    try:
+        world.start_hub()
+        body = '{"name": "kim", "password": "guess"}'
+        assert post(world, "/v1/login", body, {"X-Forwarded-For": "192.0.2.9"}) == 401
+        [entry] = run_json(world, "audit", "--what", "login", who="admin")["items"]
+        assert entry["origin"] == seen
+    finally:
+        world.close()
