@@ -17,34 +17,51 @@ from farcall.stores.sqlite.queries import Speaker, Statements
 
 DAY_SECONDS = 86_400
 _SUCCEEDED = InvocationState.SUCCEEDED
+_Key = tuple[int, int, int]  # day, version, caller
 _encode_json = msgspec.json.encode
 _encode_failure = msgspec.msgpack.encode
 
 
 def charge(connection: apsw.Connection, statements: Statements, ended: Sequence[Completion]) -> None:
     """Add up what these took; they are written, each with its bodies, and were not charged before."""
-    sums: dict[tuple[int, int, int], list[Any]] = {}
+    sums: dict[_Key, list[Any]] = {}
     stored: list[Completion] = []
+    # On the path of every call, and those of one caller mostly come in a row: their sums are local names.
+    version = caller = count = failures = bytes_in = bytes_out = 0
+    day_begins = day_ends = run_seconds = cpu_seconds = 0.0
     for item in ended:
         of = item.invocation
         if of is None or of.blobs or item.blobs:
             stored.append(item)
             continue
-        key = (int(item.finished_at) // DAY_SECONDS, of.version, of.caller)
-        row = sums.get(key)
-        if row is None:
-            row = sums[key] = [*key, 0, 0, 0.0, 0.0, 0, 0]
-        row[3] += 1
+        if of.version != version or of.caller != caller or not day_begins <= item.finished_at < day_ends:
+            key = (int(day_begins) // DAY_SECONDS, version, caller)
+            _add(sums, key, count, failures, run_seconds, cpu_seconds, bytes_in, bytes_out)
+            version, caller = of.version, of.caller
+            day_begins = item.finished_at // DAY_SECONDS * DAY_SECONDS
+            day_ends = day_begins + DAY_SECONDS
+            count = failures = bytes_in = bytes_out = 0
+            run_seconds = cpu_seconds = 0.0
+        count += 1
         if item.state is not _SUCCEEDED:
-            row[4] += 1
-        row[5] += item.run_seconds
-        row[6] += item.cpu_seconds
-        row[7] += len(of.arguments)
-        row[8] += len(item.result)
+            failures += 1
+        run_seconds += item.run_seconds
+        cpu_seconds += item.cpu_seconds
+        bytes_in += len(of.arguments)
+        bytes_out += len(item.result)
+    key = (int(day_begins) // DAY_SECONDS, version, caller)
+    _add(sums, key, count, failures, run_seconds, cpu_seconds, bytes_in, bytes_out)
     if sums:
-        statements.add_usage.run(connection, [value for row in sums.values() for value in row])
+        statements.add_usage.run(connection, [value for key, row in sums.items() for value in (*key, *row)])
     if stored:
         _charge_stored(connection, statements, stored)
+
+
+def _add(sums: dict[_Key, list[Any]], key: _Key, count: int, *more: float) -> None:
+    if not count:
+        return
+    row = sums.get(key)
+    sums[key] = [count, *more] if row is None else [a + b for a, b in zip(row, (count, *more), strict=True)]
 
 
 def _charge_stored(connection: apsw.Connection, statements: Statements, ended: Sequence[Completion]) -> None:

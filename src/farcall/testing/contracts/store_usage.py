@@ -69,6 +69,19 @@ class UsageContract(WithDesk):
         assert (await total(desk)).bytes_in == sum(len(item.arguments) for item in items)
         assert (await total(desk)).bytes_out == sum(len(end.result) for end in ends)
 
+    @pytest.mark.parametrize("told", [True, False], ids=["with its invocation", "by its id alone"])
+    async def test_many_callers_and_days_in_one_commit_are_told_apart(self, desk: Desk, told: bool) -> None:
+        ends = []
+        for n in range(60):
+            [item] = await desk.accepted(1, caller=(desk.bob, desk.alice)[n % 2])
+            at = START + n % 3 * 86_400
+            ends.append(desk.completion(item, 5, finished_at=at, invocation=item if told else None))
+        assert await desk.complete(*ends) == [Outcome.OK] * 60
+        rows = await desk.store.usage(UsageFilter(by_day=True, by_caller=True))
+        assert [(row.day, row.caller, row.invocations, row.run_seconds) for row in rows] == [
+            (TODAY + day, caller, 10, 7.5) for day in range(3) for caller in ("alice", "bob")
+        ]
+
     async def test_what_was_not_recorded_is_not_charged(self, desk: Desk) -> None:
         [item] = await desk.accepted()
         other = desk.completion(desk.new(), 5)
