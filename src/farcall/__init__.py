@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from farcall.authoring import Doc, Range, Retry, Term, Unit, current, function, log, progress, result, variable
     from farcall.client.client import Client
     from farcall.client.defaults import connect, get, invocation, login, share
+    from farcall.client.deprecation import DeprecatedFunction
     from farcall.client.errors import (
         FarcallError,
         FunctionError,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Client",
+    "DeprecatedFunction",
     "Doc",
     "Executor",
     "FarcallError",
@@ -81,6 +83,7 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "Client": "farcall.client.client",
+    "DeprecatedFunction": "farcall.client.deprecation",
     "Executor": "farcall.client.executor",
     "FileContent": "farcall.payload.values",
     "Invocation": "farcall.client.invocation",

@@ -10,7 +10,7 @@ import click
 from farcall.cli import arguments, results
 from farcall.cli.completion import function_names
 from farcall.cli.output import json_option, print_json
-from farcall.cli.remote import client
+from farcall.cli.remote import resolved
 
 
 @click.command()
@@ -44,7 +44,7 @@ def call(
 
     The exit code is 3 if the function itself raised.
     """
-    function = client().get(name)
+    function = resolved(name)
     if template:
         print_json(arguments.template(function.interface), spread=True)
         return

@@ -8,7 +8,7 @@ import click
 
 from farcall.authoring.spelling import details_text
 from farcall.cli.completion import function_names
-from farcall.cli.output import clock, json_option, print_facts, print_json, print_table
+from farcall.cli.output import clock, json_option, print_facts, print_json, print_table, when
 from farcall.cli.remote import path, rest
 
 
@@ -18,11 +18,25 @@ def _functions(page: dict[str, Any], as_json: bool, empty: str) -> None:
         return
     print_table(
         ["function", "version", "owner", "workers", "about"],
-        [[item["name"], item["version"], item["owner"], item["workers"], item["summary"]] for item in page["items"]],
+        [[_place(item), item["version"], item["owner"], _workers(item), _summary(item)] for item in page["items"]],
         empty,
     )
     if page.get("next"):
         click.echo("… and more: narrow it with --namespace, or raise --limit.", err=True)
+
+
+def _place(item: dict[str, Any]) -> str:
+    return f"{item['name']} → {item['link_to']}" if item["link_to"] else str(item["name"])
+
+
+def _workers(item: dict[str, Any]) -> str:
+    if item["workers"] or item["last_seen"] is None:
+        return str(item["workers"])
+    return f"0 since {when(item['last_seen'])}"
+
+
+def _summary(item: dict[str, Any]) -> str:
+    return f"deprecated: {item['deprecated']}" if item["deprecated"] else str(item["summary"])
 
 
 @click.command("list")
@@ -30,7 +44,10 @@ def _functions(page: dict[str, Any], as_json: bool, empty: str) -> None:
 @click.option("--limit", type=click.IntRange(1, 500), default=100, show_default=True)
 @json_option
 def list_functions(namespace: str | None, limit: int, as_json: bool) -> None:
-    """Functions that you may see, with their owner and how many workers serve them now."""
+    """Functions that you may see, with their owner and how many workers serve them now.
+
+    A function that is linked into another namespace is listed there too, with an arrow to its own name.
+    """
     page = rest().get("/v1/functions", namespace=namespace, limit=limit)
     _functions(page, as_json, "No functions yet. farcall serve FILE publishes some; others can share theirs with you.")
 
@@ -40,7 +57,10 @@ def list_functions(namespace: str | None, limit: int, as_json: bool) -> None:
 @click.option("--limit", type=click.IntRange(1, 500), default=100, show_default=True)
 @json_option
 def search(text: tuple[str, ...], limit: int, as_json: bool) -> None:
-    """Find functions by TEXT in their names and documentation."""
+    """Find functions by TEXT in their names, parameters, units, terms and documentation; the best first.
+
+    All words have to be found; the last may be unfinished.
+    """
     words = " ".join(text)
     _functions(rest().get("/v1/functions", q=words, limit=limit), as_json, f"Nothing found for {words!r}.")
 
@@ -51,7 +71,7 @@ def search(text: tuple[str, ...], limit: int, as_json: bool) -> None:
 def show(name: str, as_json: bool) -> None:
     """Signature, documentation, owner and availability of the function NAME.
 
-    NAME may end with @NUMBER or @DIGEST for a certain version.
+    NAME may end with @NUMBER, @DIGEST or @ALIAS for a certain version.
     """
     record = rest().get(path("functions", name))
     if as_json:
@@ -69,7 +89,11 @@ def show(name: str, as_json: bool) -> None:
         {
             "name": f"{record['name']}@{record['version']}",
             "owner": record["owner"],
-            "workers": f"{record['workers']} ready" if record["workers"] else "none is there now",
+            "deprecated": record["deprecated"],
+            "aliases": ", ".join(record["aliases"]),
+            "linked as": ", ".join(record["links"]),
+            "workers": _availability(record),
+            "takes": f"typically {_duration(record['typical_seconds'])}" if record["typical_seconds"] else "",
             "you may": "do everything: it is yours" if record["can"] == "owner" else record["can"],
             "since": clock(record["created_at"]),
             "timeout": f"{options['timeout_seconds']:g} s" if options["timeout_seconds"] else "",
@@ -81,3 +105,17 @@ def show(name: str, as_json: bool) -> None:
         },
         indent="  ",
     )
+
+
+def _availability(record: dict[str, Any]) -> str:
+    if record["workers"]:
+        return f"{record['workers']} ready"
+    seen = record["last_seen"]
+    return f"none is there now, since {clock(seen)}" if seen else "none is there now"
+
+
+def _duration(seconds: float) -> str:
+    for limit, factor, unit in ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
+        if seconds < limit:
+            return f"{seconds * factor:.3g} {unit}"
+    return f"{seconds:.3g} s"

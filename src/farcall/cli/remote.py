@@ -9,6 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from farcall.client.client import Client
+    from farcall.client.function import RemoteFunction
     from farcall.client.rest import Rest
     from farcall.link.address import Address
 
@@ -22,6 +23,21 @@ def client() -> Client:
     made = Client()
     click.get_current_context().call_on_close(made.close)
     return made
+
+
+def resolved(name: str) -> RemoteFunction:
+    """The function of that name; that it is deprecated is said on stderr."""
+    import warnings
+
+    from farcall.client.deprecation import DeprecatedFunction
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecatedFunction)
+        function = client().get(name)
+    if function.deprecated:
+        shown = f"{function.name.partition('@')[0]}@{function.version}"
+        click.echo(f"Warning: {shown} is deprecated: {function.deprecated}", err=True)
+    return function
 
 
 def rest() -> Rest:

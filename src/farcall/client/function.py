@@ -73,6 +73,11 @@ class RemoteFunction:
         """The number of the version that was imported."""
         return self._resolved.version
 
+    @property
+    def deprecated(self) -> str:
+        """What the owner tells callers of this version, as of the import; empty if it is not deprecated."""
+        return self._resolved.deprecated
+
     # -- calling -------------------------------------------------------------------------------------------------------
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
