@@ -242,6 +242,38 @@ def test_by_default_only_the_invited_register(tmp_path: Path) -> None:
         world.close()
 
 
+def test_an_account_of_an_administrators_making_sets_its_first_password(world: World) -> None:
+    run(world, "login", world.url, "--token-stdin", stdin=world.account("mia"))
+    run(world, "password", "--password-stdin", stdin=f"\n{GOOD}\n")
+    run(world, "login", world.url, "--name", "mia@example.org", "--password-stdin", stdin=GOOD)
+    assert run_json(world, "whoami")["confirmed"] is True
+
+
+def test_who_was_invited_registers_with_the_link_and_accepts(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    try:
+        world.start_hub()
+        world.account("alice")
+        link = run_json(world, "share", "alice/lab", "nora@lab.org", who="alice")["link"]
+        given = ("--handle", "nora", "--password-stdin")
+        foreign = run(world, "register", "--invite", link, *given, "--email", "eve@lab.org", stdin=GOOD, code=1)
+        assert "n…@lab.org" in foreign
+        said = run(world, "register", "--invite", link, *given, "--email", "nora@lab.org", stdin=GOOD)
+        assert f"Logged in to {world.url} as nora." in said
+        assert f"farcall accept '{link}'" in said
+        run(world, "accept", link)
+        assert [item["path"] for item in run_json(world, "shares")["items"]] == ["alice/lab"]
+        again = run(world, "register", "--invite", link, *given, "--email", "nora@lab.org", stdin=GOOD, code=1)
+        assert "accepted already" in again
+    finally:
+        world.close()
+
+
+def test_a_link_for_a_forgotten_password_takes_a_hub_that_mails(world: World) -> None:
+    refused = run(world, "password", "--forgotten", world.url, "--email", "ada@lab.org", code=1)
+    assert "sends no e-mail" in refused
+
+
 def test_no_token_and_no_password_is_logged_or_kept_by_the_hub(tmp_path: Path) -> None:
     world = World(tmp_path, FARCALL_HUB_REGISTRATION="open")
     secrets = [GOOD, OTHER, "a wrong password", "another wrong one"]

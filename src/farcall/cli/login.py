@@ -44,6 +44,8 @@ def register(
             click.echo(made)
         return
     _say(made, as_json)
+    if invite and not as_json:
+        click.echo(f"To accept what is shared with you: farcall accept '{invite}'")
 
 
 @click.command()
@@ -139,9 +141,14 @@ def _everywhere(as_json: bool) -> None:
 
 @click.command()
 @click.option("--password-stdin", is_flag=True, help="Read the old and then the new password, a line each.")
+@click.option("--forgotten", metavar="URL", help="Have the hub at URL mail you a link to set a new one.")
+@click.option("--email", help="With --forgotten: your e-mail address.")
 @json_option
-def password(password_stdin: bool, as_json: bool) -> None:
+def password(password_stdin: bool, forgotten: str | None, email: str | None, as_json: bool) -> None:
     """Set another password, or your first. Whatever else is logged in as you has to log in again."""
+    if forgotten:
+        _forgotten(forgotten, email or _asked("E-mail address"), as_json)
+        return
     service = rest()
     if password_stdin:
         old, new = sys.stdin.readline().rstrip("\r\n"), sys.stdin.readline().rstrip("\r\n")
@@ -153,6 +160,16 @@ def password(password_stdin: bool, as_json: bool) -> None:
         print_json({"changed": True})
     else:
         click.echo("The new password holds.")
+
+
+def _forgotten(url: str, email: str, as_json: bool) -> None:
+    from farcall.client import logins
+
+    logins.wish_reset(url, email)
+    if as_json:
+        print_json({"email": email})
+    else:
+        click.echo(f"If {email} is the address of an account, a link to set a new password is on its way there.")
 
 
 def _asked(what: str, *, hidden: bool = False) -> str:

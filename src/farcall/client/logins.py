@@ -56,6 +56,11 @@ def register(url: str, handle: str, email: str, password: str, *, invitation: st
     return _remembered(url, made) if "token" in made else str(made["detail"])
 
 
+def wish_reset(url: str, email: str) -> None:
+    """Have a link to set a new password mailed, if the address is an account's: the hub does not say whether."""
+    _anonymous(url, "/v1/reset", {"email": email})
+
+
 def log_out(url: str) -> bool:
     """Forget the token for the hub at `url`; what came from logging in ends at the hub too. False: there was none."""
     known = config.logins().get(config.address(url).url)
@@ -95,10 +100,10 @@ def _remembered(url: str, answer: dict[str, Any]) -> Login:
 def _anonymous(url: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
     rest = Rest(config.address(url), "")
     try:
-        answer: dict[str, Any] = rest.post(path, body)
+        answer: dict[str, Any] | None = rest.post(path, body)
     finally:
         rest.close()
-    return answer
+    return answer or {}
 
 
 def _label() -> str:

@@ -160,7 +160,8 @@ class Invitations:
         if not account.email or account.email_confirmed_at is None:
             return []
         now = self._wall()
-        return [row for row in await self._store.invitations_to(account.email) if _standing(row, now) == "open"]
+        rows = await self._store.invitations_to(account.email)
+        return [row for row in rows if _standing(row, now) == "open" and access.within(subject, row.path)]
 
     # -- by whom it is for ---------------------------------------------------------------------------------------------
 
@@ -264,10 +265,13 @@ class Invitations:
         account = await self._accounts.me(subject)
         if re.fullmatch(r"i[0-9]{1,15}", reference):
             row = await self._store.invitation(key=int(reference[1:]))
-            if row is None or not _same(row.email, account.email) or account.email_confirmed_at is None:
+            mine = row is not None and _same(row.email, account.email) and access.within(subject, row.path)
+            if row is None or not mine or account.email_confirmed_at is None:
                 raise Refused("not_found", f"There is no invitation {reference} for you.", "See farcall invites.")
             return row, account
         row = await self.by_secret(reference)
+        if not access.within(subject, row.path):
+            raise Refused("permission_denied", f"Your token is limited to {', '.join(subject.only)}.")
         if not _same(row.email, account.email):
             raise Refused(
                 "permission_denied",

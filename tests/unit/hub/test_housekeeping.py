@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from farcall.hub import ports
 from farcall.hub.blobs import BlobRoom
 from farcall.hub.housekeeping import expunge, keep_house
 from farcall.stores.blobs import FileBlobs
@@ -63,3 +64,19 @@ async def test_a_round_that_fails_is_tried_again(house: House, tmp_path: Path) -
         await asyncio.sleep(0.001)
         row = await house.store.invocation(ids[0])
     keeping.cancel()
+
+
+async def test_a_handle_that_nobody_confirmed_in_two_days_becomes_free(house: House, tmp_path: Path) -> None:
+    house.store.open(asyncio.get_running_loop().call_soon)
+    now = time.time()
+    for handle, age_seconds in (("forgotten", 3 * 86_400.0), ("recent", 86_400.0)):
+        await house.store.do(ports.CreateAccount(handle, "", False, now - age_seconds, password="hash"))
+    room = BlobRoom(house.store, FileBlobs(tmp_path))
+    keeping = asyncio.ensure_future(
+        keep_house(house.store, room, MemoryLogFiles(), retention_seconds=60.0, interval_seconds=0.005)
+    )
+    async with asyncio.timeout(5):
+        while await house.store.account(handle="forgotten") is not None:
+            await asyncio.sleep(0.001)
+    keeping.cancel()
+    assert await house.store.account(handle="recent") is not None

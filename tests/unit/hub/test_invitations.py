@@ -288,6 +288,17 @@ async def test_a_token_for_calls_alone_cannot_accept(house: House) -> None:
 # -- letters -----------------------------------------------------------------------------------------------------------
 
 
+async def test_a_limited_token_accepts_nothing_outside_its_limits(house: House) -> None:
+    invited = await house.invitations.invite(await house.subject("alice"), CAROL, Wanted("alice/f"))
+    carol = await member(house, "carol", CAROL)
+    made = await house.accounts.tokens.create(carol, only=["carol/lab"])
+    limited = await house.accounts.authenticate(made.token)
+    assert await house.invitations.received(limited) == []
+    assert (await refused(house.invitations.accept(limited, f"i{invited.row.key}"))).code == "not_found"
+    assert (await refused(house.invitations.accept(limited, secret_of(invited)))).code == "permission_denied"
+    await house.invitations.accept(carol, f"i{invited.row.key}")
+
+
 async def test_the_letter_says_who_shares_what_and_how_long(house: House) -> None:
     await house.publish("alice", "physics/fall")
     office = Office()
