@@ -106,6 +106,28 @@ def test_files_come_by_content_and_those_beside_the_script_are_found(town: Town,
         assert json.loads(printed.stdout) == ["caller's", False], printed.stderr
 
 
+def test_callers_write_units_and_the_script_gets_plain_numbers(town: Town, bob: farcall.Client) -> None:
+    source = """
+        import farcall
+        time = farcall.variable(100.0, min=0, max=1000, unit="s", term="https://example.org/terms/duration")
+        farcall.result(9.81 * time, name="velocity", unit="m/s", type=float)
+    """
+    with town.serving(source, options=SPACE) as worker:
+        fall = bob.get(name_of(worker))
+        assert fall("2 min") == 9.81 * 120
+        with pytest.raises(farcall.InvalidArguments, match="time"):
+            fall("2 kg")
+        with pytest.raises(farcall.InvalidArguments, match="1000"):
+            fall("1 h")
+        answer = post(town, f"/v1/functions/{name_of(worker)}/invocations", {"args": {"time": "0.5 min"}})
+        assert answer["result"] == 9.81 * 30
+        interface = town.get(f"/v1/functions/{name_of(worker)}", "bob")["interface"]
+        assert interface["parameters"][0]["schema"]["x-term"] == ["https://example.org/terms/duration"]
+    name = f"{town.fresh('refused')}.py"
+    town.write(name, "import farcall\nfarcall.result(1.0, name='y', unit='metresss')\n")
+    refused(town.farcall("serve", name, "--slots", "1", who="alice"), name.removesuffix(".py"), "metresss")
+
+
 def test_calls_in_one_process_do_not_see_each_other_and_their_directories_are_gone(
     town: Town, bob: farcall.Client
 ) -> None:
