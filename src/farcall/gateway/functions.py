@@ -122,7 +122,7 @@ def _function(entry: Entry) -> rest_catalog.Function:
         moment(row.created_at),
         row.options.visibility,  # type: ignore[arg-type]  # checked when it was published
         row.name if entry.place != row.name else "",
-        None if entry.workers else moment_or_none(row.seen_at),
+        moment_or_none(entry.seen_at),
         entry.typical_seconds,
         row.deprecated,
         list(entry.aliases),

@@ -60,6 +60,7 @@ class Entry:
     level: access.Level  # of whoever asked
     place: str  # where it is listed: its own name, or that of a link
     typical_seconds: float | None = None  # of running
+    seen_at: float | None = None  # when its last worker left; None while one is there
     aliases: tuple[str, ...] = ()
     links: tuple[str, ...] = ()  # to the function, as far as whoever asks may see them
 
@@ -71,6 +72,7 @@ class Catalog:
         self._store = store
         self.ready_for = ready_for
         self.duration_of: Callable[[int], float | None] = lambda _version: None
+        self.seen_at_of: Callable[[int], float | None] = lambda _version: None
         self.epoch = 1
         self._functions: Recent[str, ports.FunctionRow] = Recent(_REMEMBERED_FUNCTIONS)  # by their own names
         self._linked: Recent[str, str] = Recent(_REMEMBERED_FUNCTIONS)  # paths of links, to the functions' own names
@@ -282,6 +284,10 @@ class Catalog:
         """How long the version runs: as it is measured now, or as it was while it had workers."""
         return self.duration_of(row.version) or row.typical_seconds
 
+    def seen_at(self, row: ports.VersionRow) -> float | None:
+        """When the last worker of the version left; None while one is there, or if there never was one."""
+        return None if self.ready_for(row.version) else self.seen_at_of(row.version) or row.seen_at
+
     def _entry(self, subject: access.Subject, row: ports.VersionRow, function: ports.FunctionRow | None) -> Entry:
         return Entry(
             row,
@@ -289,6 +295,7 @@ class Catalog:
             links.level_with(subject, row.name, function.passing if function is not None else ()),
             row.name,
             self.typical_seconds(row),
+            self.seen_at(row),
             tuple(sorted(alias for alias, version in function.aliases.items() if version == row.version))
             if function is not None
             else (),

@@ -275,10 +275,10 @@ class Invocations:
             row.interface,
             row.document,
             row.owner_handle,
-            workers=(workers := self._ready_for(row.version)),
+            workers=self._ready_for(row.version),
             options=row.options,
             deprecated=row.deprecated,
-            seen_at=None if workers else row.seen_at,
+            seen_at=self._catalog.seen_at(row),
             typical_seconds=self._catalog.typical_seconds(row),
         )
 

@@ -40,6 +40,8 @@ class Workers:
         self.streams = streams
         self._hub = hub
         self._present = Presences()
+        self._seen_at: dict[int, float] = {}
+        self._durations: dict[int, float] = {}
         self._before: dict[str, int] = {}  # boots that were here before the hub's start, to their accounts
         dispatcher.on_worker_gone = self._given_up
 
@@ -173,18 +175,25 @@ class Workers:
         ready = presence.state is WorkerState.READY
         changed = self._present.move(presence, WorkerState.AWAY) if ready else []
         self._store.write(ports.EndPresence(link.boot, "away", time.time()))
-        self._keep_durations(presence)
+        self._remember(presence)
         self._dispatcher.detach_worker(link)  # one that drained is gone with this, which is the last word on it
         self._catalog.presence_changed(changed)
 
     def duration_of(self, version: int) -> float | None:
-        """Seconds that the version typically runs, as far as workers that are here have measured it."""
-        return self._dispatcher.core.durations([version]).get(version)
+        """Seconds that the version typically runs, as far as workers have measured it since the hub's start."""
+        return self._dispatcher.core.durations([version]).get(version) or self._durations.get(version)
 
-    def _keep_durations(self, presence: Presence) -> None:
+    def seen_at(self, version: int) -> float | None:
+        """When the last worker of the version left, if that was since the hub's start."""
+        return self._seen_at.get(version)
+
+    def _remember(self, presence: Presence) -> None:
         """What was measured goes with the worker, unless it is written down."""
+        now = time.time()
+        self._seen_at.update((version, now) for version in presence.versions)
         measured = self._dispatcher.core.durations(presence.versions)
         if measured:
+            self._durations.update(measured)
             self._store.write(ports.KeepDurations(list(measured.items())))
 
     def left(self, link: ports.WorkerLink) -> None:
@@ -209,6 +218,9 @@ class Workers:
         if link is not None:  # silent until now; whatever it says next, it has to begin anew
             self._dispatcher.detach_worker(link)
             link.close("worker_lost", "The hub had given this worker up, since it was silent for too long.")
+        presence = self._present.get(boot)
+        if presence is not None:
+            self._remember(presence)
         self._catalog.presence_changed(self._present.remove(boot))
         self._store.write(ports.EndPresence(boot, state, time.time()))
 
