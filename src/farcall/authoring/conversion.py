@@ -24,6 +24,8 @@ UNITS_LIMIT: Final = 64  # different units among them
 _NOT_QUITE_WHOLE: Final = 1e-12  # what floats lose when they are converted
 _SCALARS: Final = frozenset({"int", "float", "complex"})
 _SEQUENCES: Final = frozenset({"list", "tuple", "set", "frozenset", "array"})
+_PARAMETER: Final = "this parameter"
+_RESULT: Final = "this result"
 _PLAIN: Final = frozenset({int, float, bool, complex, type(None)})
 
 
@@ -43,7 +45,7 @@ def converter(schema: Schema) -> Callable[[Any, str], Any] | None:
     """
     if not _mentions(schema, ("x-unit",)):
         return None
-    node = _Node(schema, "", "this parameter")
+    node = _Node(schema, "", _PARAMETER)  # whose bounds are looked at with all else, by `farcall.domain.validation`
 
     def convert(value: Any, place: str) -> Any:
         return _Walk(texts=True).fit(node, value, place)
@@ -57,7 +59,7 @@ def result_check(schema: Schema) -> Callable[[Any, str], Any] | None:
     """
     if not _mentions(schema, ("x-unit", "minimum", "maximum")):
         return None
-    node = _Node(schema, "", "this result")
+    node = _Node(schema, "", _RESULT)
 
     def check(value: Any, place: str) -> Any:
         if type(value) in _PLAIN and not node.bounds:
@@ -97,7 +99,7 @@ class _Node:
         self.unit: str = schema.get("x-unit", next((each["x-unit"] for each in branches if "x-unit" in each), unit))
         self.kinds = frozenset(branch.get("x-type", "any") for branch in branches if "enum" not in branch)
         self.takes_text = any(_is_text(branch) for branch in branches)
-        self.bounds = _bounds([schema, *branches], self.unit)
+        self.bounds = _bounds([schema, *branches], self.unit) if what is _RESULT else {}
         self.sequence = ""
         self.items: _Node | None = None
         self.prefix: list[_Node | None] = []

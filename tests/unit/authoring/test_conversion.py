@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from farcall import Range, Unit
+from farcall import Doc, Range, Unit
 from farcall.authoring.conversion import TEXTS_LIMIT, Unfit, converter, declared_units, result_check
 from farcall.authoring.schemas import schema_of
+from farcall.authoring.signature import describe
+from farcall.authoring.spelling import details_text
 
 Q = pint.UnitRegistry().Quantity
 Seconds = Annotated[float, Unit("s")]
@@ -223,3 +225,24 @@ def test_a_result_that_does_not_fit_is_told_with_its_place(hint: Any, value: Any
 
 def test_every_unit_of_a_schema_is_found() -> None:
     assert list(declared_units(schema_of(dict[str, Fall]))) == ["m/s", "s"]
+
+
+# -- details -----------------------------------------------------------------------------------------------------------
+
+
+def test_details_are_a_line_for_each_parameter_and_each_result() -> None:
+    def fall(time: Annotated[float, Unit("s"), Range(0), Doc("How\x1b[31m long")], more: int = 3) -> Fall: ...  # type: ignore[empty-body]  # only its signature counts
+
+    assert details_text(describe(fall)).splitlines() == [
+        "time             float [s], at least 0  How [31m long",
+        "more             int = 3",
+        "result.velocity  float [m/s], 0 to 100",
+        "result.time      float [s]",
+    ]
+
+
+def test_there_are_no_details_where_the_signature_says_it_all() -> None:
+    def plain(x: Annotated[float, Unit("s")], y: int = 3) -> float:
+        return x
+
+    assert details_text(describe(plain)) == ""

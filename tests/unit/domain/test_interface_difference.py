@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
-from farcall.authoring import Doc, Range, Unit
+from farcall.authoring import Doc, Range, Term, Unit
 from farcall.authoring.signature import describe
 from farcall.domain.difference import difference
 from farcall.domain.interface import Interface
@@ -57,6 +57,14 @@ def test_each_change_is_one_readable_part() -> None:
         "added: fast: bool = False",
         "result: unit m, was none",
     ]
+
+
+def test_another_term_is_a_change() -> None:
+    def old(x: Annotated[float, Term("https://example.org/a")]) -> float: ...  # type: ignore[empty-body]  # as above
+    def new(x: Annotated[float, Term("https://example.org/a"), Term("urn:x:b")]) -> float: ...  # type: ignore[empty-body]
+
+    assert between(old, new) == ["x: terms https://example.org/a, urn:x:b, was https://example.org/a"]
+    assert Interface.parse(describe(old)) != Interface.parse(describe(new))
 
 
 def test_removed_renamed_and_reordered_parameters() -> None:
