@@ -175,7 +175,7 @@ def accept(invite: str, as_json: bool) -> None:
     if as_json:
         print_json(answer)
         return
-    click.echo(f"You may now {answer['can']} {answer['path']}, by {answer['by']}.")
+    click.echo(f"You may now {answer['can']} {answer['path']}, which {answer['by']} shares with you.")
 
 
 @click.command()
