@@ -120,7 +120,7 @@ def entry(
         raise ValueError(f"{what} is no verb of the audit log")
     said = {name: value for name, value in detail.items() if value is not None}
     return ports.AuditEntry(
-        time.time() if at is None else at,
+        round(time.time() if at is None else at, 6),  # as it is shown: what is asked for by that is found
         actor.key,
         actor.handle[:_WORDS_LIMIT],
         actor.token,
