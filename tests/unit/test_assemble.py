@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from farcall import assemble
-from farcall.assemble import Owner, build_hub
+from farcall.assemble import hub as assembly
+from farcall.assemble.hub import Owner, build_hub
 from farcall.hub.ports import StoreUnusable
 from farcall.settings import HubSettings, load_hub
 
@@ -38,14 +38,14 @@ async def test_the_first_start_makes_the_administrator_and_later_ones_nobody(tmp
 async def test_a_first_start_that_breaks_off_locks_nobody_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bool
 ) -> None:
-    write = assemble._write_secret
+    write = assembly.write_secret
 
     def crash(path: Path, text: str) -> None:
         if kept:
             write(path, text)
         raise OSError("the machine stops here")
 
-    monkeypatch.setattr(assemble, "_write_secret", crash)
+    monkeypatch.setattr(assembly, "write_secret", crash)
     with pytest.raises(OSError, match="stops here"):
         await build_hub(settings(tmp_path), Owner("carol", "carol@example.org"))
     lost = (tmp_path / "admin-token").read_text().strip() if kept else ""

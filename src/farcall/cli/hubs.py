@@ -37,7 +37,7 @@ def hub(host: str | None, port: int | None, data: Path | None, config: Path | No
 
     The first start makes the administrator and writes its token to DATA/admin-token.
     """
-    from farcall.assemble import run_hub
+    from farcall.assemble.running import run_hub
 
     _run(run_hub, config, host=host, port=port, data=data)
 
@@ -51,7 +51,7 @@ def up(host: str | None, port: int | None, data: Path | None, config: Path | Non
     Prints the address and how to log in from elsewhere. With --public, links carry the address and the certificate's
     fingerprint: whoever uses the link talks to this hub and to no other.
     """
-    from farcall.assemble import run_up
+    from farcall.assemble.running import run_up
 
     _run(lambda settings, say: run_up(settings, say, public=public), config, host=host, port=port, data=data)
 

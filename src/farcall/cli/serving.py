@@ -92,7 +92,7 @@ def _serve(
     daemon_file: Path | None,
     **_: Any,
 ) -> int:
-    from farcall.assemble import Serving, run_worker
+    from farcall.assemble.worker import Serving, run_worker
     from farcall.cli.remote import credentials
     from farcall.settings import load_worker
 

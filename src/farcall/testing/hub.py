@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
-from farcall.assemble import build_hub
+from farcall.assemble.hub import build_hub
 from farcall.gateway.server import listen, serve
 from farcall.hub.whereabouts import Whereabouts
 from farcall.link.loops import new_event_loop

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from farcall import payload
-from farcall.assemble import Hub, build_hub
+from farcall.assemble.hub import Hub, build_hub
 from farcall.domain.errors import Failure
 from farcall.domain.model import FunctionOptions
 from farcall.domain.states import AttemptState

@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from farcall import payload
-from farcall.assemble import Hub, build_hub
+from farcall.assemble.hub import Hub, build_hub
 from farcall.domain.ids import invocation_id
 from farcall.domain.model import CallOptions, FunctionOptions
 from farcall.gateway.server import listen, serve

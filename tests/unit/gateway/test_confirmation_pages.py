@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from farcall.assemble import Hub, build_hub
+from farcall.assemble.hub import Hub, build_hub
 from farcall.hub import ports
 from farcall.settings import load_hub
 
@@ -49,7 +49,7 @@ async def mailbox() -> Mailbox:
 
 @pytest.fixture
 async def hub(tmp_path: Path, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hub]:
-    monkeypatch.setattr("farcall.assemble._mailer", lambda settings: mailbox)
+    monkeypatch.setattr("farcall.assemble.hub._mailer", lambda settings: mailbox)
     made = await build_hub(load_hub(environ={}, data=tmp_path / "data", registration="open"))
     yield made
     await made.stop()

@@ -22,7 +22,7 @@ from schemathesis.checks import (
     status_code_conformance,
 )
 
-from farcall.assemble import Hub, build_hub
+from farcall.assemble.hub import Hub, build_hub
 from farcall.gateway.server import listen
 from farcall.settings import load_hub
 
