@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from tests.post_office import PostOffice, body, post_office
 from tests.scenarios.world import FARCALL, World
 
 GOOD = "correct horse battery"
@@ -272,6 +274,54 @@ def test_who_was_invited_registers_with_the_link_and_accepts(tmp_path: Path) -> 
 def test_a_link_for_a_forgotten_password_takes_a_hub_that_mails(world: World) -> None:
     refused = run(world, "password", "--forgotten", world.url, "--email", "ada@lab.org", code=1)
     assert "sends no e-mail" in refused
+
+
+def test_an_address_is_proved_and_a_password_replaced_by_real_mail(tmp_path: Path) -> None:
+    with post_office(tmp_path / "letters") as office:
+        world = World(
+            tmp_path,
+            FARCALL_HUB_REGISTRATION="open",
+            FARCALL_HUB_SMTP_HOST="127.0.0.1",
+            FARCALL_HUB_SMTP_PORT=str(office.port),
+            FARCALL_HUB_SMTP_SECURITY="none",
+            FARCALL_HUB_MAIL_FROM="Farcall <farcall@hub.org>",
+        )
+        try:
+            world.start_hub()
+            given = ("register", world.url, "--password-stdin", "--email", "otto@lab.org", "--handle")
+            assert "Open the link that was sent to otto@lab.org" in run(world, *given, "otto", stdin=GOOD)
+            login = ("login", world.url, "--name", "otto", "--password-stdin")
+            assert "not confirmed yet" in run(world, *login, stdin=GOOD, code=1)
+            assert press(mailed(office, 0, f"{world.url}/confirm/")) == 200
+            run(world, *login, stdin=GOOD)
+            assert run_json(world, "whoami")["confirmed"] is True
+            assert "Open the link that was sent to otto@lab.org" in run(world, *given, "eve", stdin=GOOD)
+            assert "it has one: otto" in body(office.letter(1))
+            run(world, "password", "--forgotten", world.url, "--email", "otto@lab.org")
+            link = mailed(office, 2, f"{world.url}/reset/")
+            assert press(link, password=OTHER, again=OTHER) == 200
+            assert "revoked" in run(world, "whoami", code=1)
+            assert "no such account" in run(world, *login, stdin=GOOD, code=1)
+            run(world, *login, stdin=OTHER)
+            assert press(link, password=GOOD, again=GOOD) == 404
+        finally:
+            world.close()
+
+
+def mailed(office: PostOffice, number: int, begins: str) -> str:
+    """The link in the letter of that number."""
+    [found] = [word for word in body(office.letter(number)).split() if word.startswith(begins)]
+    return found
+
+
+def press(link: str, **fields: str) -> int:
+    """The status that answers the button of a page."""
+    request = urllib.request.Request(link, urllib.parse.urlencode(fields).encode(), method="POST")
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 def test_no_token_and_no_password_is_logged_or_kept_by_the_hub(tmp_path: Path) -> None:
