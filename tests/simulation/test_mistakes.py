@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from farcall.domain.model import Completion, Settlement
+from farcall.domain.model import Completion, NewInvocation, Settlement
 from farcall.domain.states import AttemptState, InvocationState, WorkerState
 from farcall.hub.dispatch import (
     cancels,
@@ -31,6 +31,7 @@ from farcall.hub.dispatch.effects import Effect
 from farcall.hub.dispatch.events import Event, Limits, Now
 from farcall.hub.dispatch.records import Entry, Level, Pool, Worker
 from farcall.hub.dispatch.state import State, change, holder
+from farcall.testing.memory_usage import MemoryUsage
 from farcall.testing.simulation.hubs import CoreFactory
 from farcall.testing.simulation.schedule import Failed, run
 
@@ -323,3 +324,15 @@ def test_an_attempt_that_ends_without_its_invocation_being_queued_again_is_caugh
 
     monkeypatch.setattr(retries, "requeue", and_forget)
     caught(Core, "is neither in the window nor in a lane|KeyError")
+
+
+def test_an_end_that_is_charged_twice_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    once = MemoryUsage.charge
+
+    def twice(usage: MemoryUsage, invocation: NewInvocation, completion: Completion) -> None:
+        once(usage, invocation, completion)
+        if completion.state is InvocationState.CANCELLED:
+            once(usage, invocation, completion)
+
+    monkeypatch.setattr(MemoryUsage, "charge", twice)
+    caught(Core, "are charged, and")

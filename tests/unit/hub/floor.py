@@ -20,6 +20,7 @@ from farcall.hub.callers import CallerConversation
 from farcall.hub.dispatch.core import Core
 from farcall.hub.dispatch.events import Limits
 from farcall.hub.dispatcher import Dispatcher
+from farcall.hub.invitations import Wanted
 from farcall.hub.invocations import Invocations
 from farcall.hub.logs import Logs
 from farcall.hub.quotas import Quotas
@@ -155,7 +156,7 @@ class Floor:
         return hand
 
     async def share(self, handle: str = "bob", path: str = "alice/double") -> None:
-        await self.house.shares.share(await self.house.subject("alice"), path, handle, "invoke")
+        await self.house.shares.share(await self.house.subject("alice"), handle, Wanted(path))
 
     async def caller(self, handle: str = "bob") -> Mouth:
         subject = await self.house.subject(handle)

@@ -11,6 +11,7 @@ from farcall.hub import ports
 from farcall.hub.dispatch import effects, events
 from farcall.hub.dispatch.events import LaneKey
 from farcall.testing.simulation.audit import audit
+from farcall.testing.simulation.disk import immediately
 from farcall.testing.simulation.telling import line
 
 if TYPE_CHECKING:
@@ -276,3 +277,15 @@ class Checks:
         for caller in self.world.callers:
             for identifier in caller.unanswered:
                 self._broken(f"{identifier.hex()}: its caller is never told")
+        self._charged_once()
+
+    def _charged_once(self) -> None:
+        """Usage is the sum of what was recorded."""
+        rows = immediately(self.world.disk.records.usage(ports.UsageFilter(by_caller=True, by_version=True)))
+        charged = (sum(row.invocations for row in rows), sum(row.failures for row in rows))
+        failed = sum(end.state is not InvocationState.SUCCEEDED for end in self.ended.values())
+        if charged != (len(self.ended), failed):
+            self._broken(f"{charged} are charged, and {(len(self.ended), failed)} have ended")
+        ran = sum(row.run_seconds for row in rows)
+        if abs(ran - sum(end.run_seconds for end in self.ended.values())) > 1e-6 * len(self.ended):
+            self._broken(f"{ran} seconds are charged, and not those that are recorded")

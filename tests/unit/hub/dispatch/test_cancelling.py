@@ -138,3 +138,14 @@ def test_a_caller_that_goes_leaves_its_invocations() -> None:
     table.feed(events.CallerGone(1))
     table.finish("w1", running)
     assert len(table.offers()) == 1
+
+
+def test_what_is_stopped_keeps_the_time_that_it_ran() -> None:
+    for said, kept in ((2.5, 2.5), (-1.0, 0.0), (float("nan"), 0.0)):
+        table = a_table()
+        [identifier] = table.submit()
+        [offered] = table.offers()
+        cancel(table, identifier)
+        table.finish("w1", offered, AttemptState.CANCELLED, run_seconds=said, cpu_seconds=said)
+        [end] = table.take_completions()
+        assert (end.state, end.run_seconds, end.cpu_seconds) == (InvocationState.CANCELLED, kept, kept)
