@@ -68,3 +68,31 @@ def test_a_wrong_file_is_refused_with_the_place(tmp_path: Path, text: str, compl
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read: No such file"):
         load_hub(tmp_path / "nowhere.toml", environ={})
+
+
+MAIL = {"smtp_host": "mail.lab.org", "mail_from": "Farcall <farcall@lab.org>", "smtp_password": "tell nobody"}
+
+
+def test_the_password_of_the_mail_server_is_not_shown_with_the_settings() -> None:
+    settings = load_hub(
+        environ={"FARCALL_HUB_SMTP_PASSWORD": "tell nobody"}, smtp_user="hub", **{**MAIL, "smtp_password": None}
+    )
+    assert settings.smtp_password == "tell nobody"
+    shown = repr(settings) + str(settings) + repr(list(settings.__rich_repr__()))
+    assert "mail.lab.org" in shown
+    assert "tell nobody" not in shown
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"mail_from": None}, "`smtp_host` takes a `mail_from`"),
+        ({"mail_from": "nobody"}, "`smtp_host` takes a `mail_from`"),
+        ({"smtp_user": "hub", "smtp_security": "none"}, "would show the password to the network"),
+        ({"smtp_security": "some"}, "smtp_security in the command line is wrong"),
+        ({"smtp_port": 0}, "smtp_port"),
+    ],
+)
+def test_settings_of_mail_that_cannot_work_are_refused(changes: dict[str, object], complaint: str) -> None:
+    with pytest.raises(SettingsError, match=complaint):
+        load_hub(environ={}, **{**MAIL, **changes})
