@@ -130,23 +130,16 @@ class Accounts:
             listener(account)
 
     def _watch_expiry(self, digest: bytes, subject: access.Subject) -> None:
-        """Open connections outlive the moment of authentication; an expired token or grant must not."""
-        expires_at = subject.next_expiry
-        if expires_at is None:
+        """Open connections outlive the moment of authentication; an expired token must not. (Grants: `expiries`.)"""
+        if subject.expires_at is None or digest in self._expiries:
             return
-        watched = self._expiries.get(digest)
-        delay = min(max(0.0, expires_at - time.time()) + 0.05, _LONGEST_TIMER_SECONDS)
-        loop = asyncio.get_running_loop()
-        if watched is not None:
-            if watched.when() <= loop.time() + delay:
-                return
-            watched.cancel()
-        self._expiries[digest] = loop.call_later(delay, self._expired, digest, subject)
+        remaining = max(0.0, subject.expires_at - time.time())
+        delay = min(remaining + 0.05, _LONGEST_TIMER_SECONDS)
+        self._expiries[digest] = asyncio.get_running_loop().call_later(delay, self._expired, digest, subject)
 
     def _expired(self, digest: bytes, subject: access.Subject) -> None:
         del self._expiries[digest]
-        expires_at = subject.next_expiry
-        if expires_at is not None and expires_at > time.time():
+        if subject.expires_at is not None and subject.expires_at > time.time():
             self._watch_expiry(digest, subject)
         else:
             self.changed(subject.key)
