@@ -60,9 +60,11 @@ def result_check(schema: Schema) -> Callable[[Any, str], Any] | None:
     if not _mentions(schema, ("x-unit", "minimum", "maximum")):
         return None
     node = _Node(schema, "", _RESULT)
+    low, high = node.bounds.get("minimum", -math.inf), node.bounds.get("maximum", math.inf)
 
     def check(value: Any, place: str) -> Any:
-        if type(value) in _PLAIN and not node.bounds:
+        kind = type(value)
+        if (kind is float or kind is int) and low <= value <= high:  # most results; nan is within nothing
             return value
         return _Walk(texts=False).fit(node, value, place)
 

@@ -56,12 +56,6 @@ def is_quantity(value: object) -> bool:
     return pint is not None and isinstance(value, pint.Quantity)
 
 
-def looks_like_quantity(text: str) -> bool:
-    """Whether there is a number with something behind it: not ``2``, which has no unit, and not ``NaN``."""
-    found = _QUANTITY.fullmatch(_plain(text)) if len(text) <= TEXT_LIMIT else None
-    return found is not None and bool(found[2])
-
-
 def unit_of(text: str) -> str:
     """The unit in ``2 min``, as it stands there; empty if there is none."""
     found = _QUANTITY.fullmatch(_plain(text)) if len(text) <= TEXT_LIMIT else None

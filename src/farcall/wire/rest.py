@@ -68,7 +68,9 @@ class CallOptions(Question, frozen=True):
 
 
 class Call(Question, frozen=True):
-    """`args`: an object by name, or a list by position."""
+    """`args`: an object by name, or a list by position. Numbers are in the unit that the interface declares, or text
+    with a unit of their own: ``"2 min"``.
+    """
 
     args: dict[str, Any] | list[Any] = {}
     options: CallOptions = CallOptions()
