@@ -17,7 +17,7 @@ from farcall.hub.admission import Bounds, Call, Target, Terms, wrong_options
 from farcall.hub.catalog import Catalog
 from farcall.hub.dispatch import events
 from farcall.hub.dispatcher import Dispatcher, now
-from farcall.hub.quotas import Quotas
+from farcall.hub.quotas import Quota, Quotas
 from farcall.hub.records import as_told
 from farcall.hub.tickets import Ticket
 from farcall.wire import frames
@@ -78,12 +78,16 @@ class Invocations:
             )
         if len(self._targets) > 100_000:
             self._targets.clear()
-        quota = None if self._quotas is None else await self._quotas.of(subject, row.name)
+        quota = None if self._quotas is None else await self._quota(self._quotas, subject, row.name)
         target = Target(row, compiled, subject.access_epoch, epoch, quota)
         self._targets[(subject.token, function, interface)] = target
         self._dispatcher.feed(events.VersionPublished(events.VersionFacts(row.version, row.name, row.options)))
         self._dispatcher.name_caller(subject.key, subject.handle)
         return target
+
+    async def _quota(self, quotas: Quotas, subject: access.Subject, name: str) -> Quota | None:
+        found = await self._catalog.function(name)
+        return await quotas.of(subject, name, found.passing if found is not None else ())
 
     def submit(
         self,
@@ -316,9 +320,7 @@ class Invocations:
         held = self._dispatcher.core.invocation(identifier)
         if held is None or held.caller != subject.key:
             row = await self._store.invocation(identifier)
-            if row is None or not (
-                subject.admin or row.caller == subject.key or row.owner in subject.owned_accounts
-            ):
+            if row is None or not (subject.admin or row.caller == subject.key or row.owner in subject.owned_accounts):
                 raise Refused("not_found", f"There is no invocation {identifiers.to_text(identifier)}.")
             if row.state.final:
                 return False

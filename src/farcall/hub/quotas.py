@@ -36,7 +36,7 @@ _READINGS = 5
 
 @dataclass(slots=True, eq=False)
 class Meter:
-    """What counts against one set of limits: the calls of one account below `path` ("" for all)."""
+    """What counts against one set of limits: the calls of one account below `path` ("" for all), links included."""
 
     path: str
     limits: Limits
@@ -44,6 +44,10 @@ class Meter:
     recent: deque[float] = field(default_factory=deque)  # when calls were accepted (monotonic), for a minute
     in_flight: int = 0
     ran_seconds: float = 0.0
+    linked: set[str] = field(default_factory=set)  # functions elsewhere that are reached by links below `path`
+
+    def covers(self, name: str) -> bool:
+        return names.covers(self.path, name) or name in self.linked
 
     def over(self, now: Now) -> Failure | None:
         """Why one more call is too many, or None."""
@@ -137,11 +141,11 @@ class Book:
     def count(self) -> None:
         """What the meters show follows from what is in flight and ran."""
         for meter in self.meters.values():
-            meter.in_flight = sum(names.covers(meter.path, name) for name in self.in_flight.values())
-            meter.ran_seconds = sum(seconds for name, seconds in self.ran.items() if names.covers(meter.path, name))
+            meter.in_flight = sum(meter.covers(name) for name in self.in_flight.values())
+            meter.ran_seconds = sum(seconds for name, seconds in self.ran.items() if meter.covers(name))
 
     def _of(self, name: str) -> list[Meter]:
-        return [meter for meter in self.meters.values() if names.covers(meter.path, name)]
+        return [meter for meter in self.meters.values() if meter.covers(name)]
 
 
 @dataclass(slots=True, frozen=True)
@@ -177,11 +181,11 @@ class Quotas:
 
     # -- for calls -----------------------------------------------------------------------------------------------------
 
-    async def of(self, subject: access.Subject, name: str) -> Quota | None:
-        """What limits this subject's calls of the function, or None."""
+    async def of(self, subject: access.Subject, name: str, passing: Sequence[str] = ()) -> Quota | None:
+        """What limits this subject's calls of the function, which links at `passing` lead to as well; or None."""
         account = await self._store.account(key=subject.key)
         wanted = [("", limits.from_json(account.limits))] if account is not None else []
-        grant = await self._grant(subject, name)
+        grant = await self._grant(subject, name, passing)
         if grant is not None:
             wanted.append((grant.path, limits.from_json(grant.limits)))
         wanted = [(path, limited) for path, limited in wanted if limited]
@@ -195,14 +199,19 @@ class Quotas:
             meter = book.meters.get(path)
             if meter is None:
                 meter = book.meters[path] = Meter(path, limited, 0)
+            if not meter.covers(name):
+                meter.linked.add(name)
+                unread = True
             if meter.epoch != subject.access_epoch:
                 meter.limits, meter.epoch, unread = limited, subject.access_epoch, True
         if unread or book.reading.locked():
             await self._read(book)
         return Quota(book, tuple(book.meters[path] for path, _ in wanted), name)
 
-    async def _grant(self, subject: access.Subject, name: str) -> ports.GrantRow | None:
-        """The one through which the subject reaches the function; None for those who need none."""
+    async def _grant(self, subject: access.Subject, name: str, passing: Sequence[str]) -> ports.GrantRow | None:
+        """The one through which the subject reaches the function, by a link if not at its own name; None for those who
+        need none.
+        """
         own = replace(subject, grants=tuple(group.grant for group in subject.groups))
         if access.level_at(own, name) >= access.Level.INVOKE:
             return None
@@ -210,11 +219,20 @@ class Quotas:
         reaching = [
             row
             for row in await self._store.grants_to(subject.key)
-            if names.covers(row.path, name)
+            if any(names.covers(row.path, path) for path in (name, *passing))
             and access.GRANTABLE.get(row.level, access.Level.NONE) >= access.Level.INVOKE
             and (row.expires_at is None or row.expires_at > now)
         ]
-        return max(reaching, key=lambda row: (len(row.path), row.grantee == subject.key, row.grantee), default=None)
+        return max(
+            reaching,
+            key=lambda row: (
+                names.covers(row.path, name),
+                len(row.path),
+                row.grantee == subject.key,
+                row.grantee,
+            ),
+            default=None,
+        )
 
     async def _read(self, book: Book) -> None:
         """Bring the book in line with the store."""

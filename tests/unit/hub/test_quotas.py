@@ -225,6 +225,23 @@ async def test_of_grants_the_one_with_the_longest_path_counts_and_owners_need_no
     assert await floor.quotas.of(await house.subject("alice"), "alice/double") is None
 
 
+async def test_a_limit_holds_for_what_is_reached_by_a_link(house: House) -> None:
+    floor = await Floor.open(house)
+    worker = await floor.worker()
+    alice, bob = await house.subject("alice"), await house.subject("bob")
+    only_one = Limits(in_flight=1).json()
+    await house.store.do(ports.PutGrant("alice/lab", bob.key, "invoke", alice.key, time.time(), limits=only_one))
+    house.accounts.changed(bob.key)
+    found = await floor.quotas.of(await house.subject("bob"), "alice/double", ["alice/lab/double"])
+    assert found is not None
+    assert [meter.path for meter in found.meters] == ["alice/lab"]
+    assert [found.take(fresh(), at(0)) is None for _ in range(2)] == [True, False]
+    assert await floor.quotas.of(await house.subject("bob"), "alice/double", ["alice/other/double"]) is None
+    await floor.share(path="alice/double")
+    assert await floor.quotas.of(await house.subject("bob"), "alice/double", ["alice/lab/double"]) is None
+    assert worker.line.offers == []
+
+
 async def test_what_was_accepted_under_a_key_is_answered_even_over_the_limit(house: House) -> None:
     floor = await Floor.open(house)
     worker = await floor.worker()
