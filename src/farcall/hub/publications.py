@@ -33,7 +33,9 @@ async def specify(
         raise Refused("invalid_request", f"{error}.") from None
     decision = access.decide(subject, "serve", name)
     if not decision.allowed:
-        raise Refused(decision.code, decision.reason, "Serve it under your own handle, or ask to become a member of the group.")
+        raise Refused(
+            decision.code, decision.reason, "Serve it under your own handle, or become a member of the group."
+        )
     try:
         interface = Interface.parse(publication.document)
         if has_units(interface):

@@ -8,6 +8,7 @@ import pytest
 from farcall.domain import access
 from farcall.domain.errors import Refused
 from farcall.hub import ports, tokens
+from farcall.hub.invitations import Wanted
 
 from .conftest import House
 
@@ -136,7 +137,7 @@ async def test_what_changes_while_a_token_is_looked_up_is_not_missed(house: Hous
         found = await real(account)
         if not house.store.__dict__.get("_raced"):
             house.store.__dict__["_raced"] = True
-            await house.shares.share(await house.subject("bob"), "bob/lab", "alice", "invoke")
+            await house.shares.share(await house.subject("bob"), "alice", Wanted("bob/lab", "invoke"))
         return found
 
     house.store.grants_to = slow  # type: ignore[method-assign] # a change slips in between two reads

@@ -5,6 +5,7 @@ import pytest
 from farcall.domain.access import Level
 from farcall.domain.errors import Refused
 from farcall.domain.model import FunctionOptions
+from farcall.hub.invitations import Wanted
 from farcall.wire import frames
 
 from .conftest import House, publication_of
@@ -72,7 +73,7 @@ async def test_one_serves_under_the_own_handle_or_where_one_manages(house: House
     refused = await house.publish("bob", "/alice/fall")
     assert refused.failure is not None
     assert refused.failure.code == "not_found"
-    await house.shares.share(await house.subject("alice"), "alice/lab", "bob", "manage")
+    await house.shares.share(await house.subject("alice"), "bob", Wanted("alice/lab", "manage"))
     served = await house.publish("bob", "/alice/lab/fall")
     assert served.failure is None
     row = await house.catalog.version_for(await house.subject("alice"), "alice/lab/fall", "view")
@@ -94,7 +95,7 @@ async def test_each_of_many_is_published_or_refused_by_itself(house: House) -> N
         [
             publication_of("good"),
             publication_of("no good"),
-            publication_of("good", parameter="other"),
+            publication_of("good"),
             frames.Publication("odd", {"parameters": "many"}, bytes(16), FunctionOptions()),
             frames.Publication("short", {}, b"123", FunctionOptions()),
             frames.Publication("never", {}, bytes(16), FunctionOptions(tries=0)),
@@ -119,7 +120,7 @@ async def test_lists_hold_what_one_may_see(house: House) -> None:
     for name in ("a", "physics/fall", "physics/rise"):
         await house.publish("alice", name)
     await house.publish("bob", "own")
-    await house.shares.share(await house.subject("alice"), "alice/physics", "bob", "view")
+    await house.shares.share(await house.subject("alice"), "bob", Wanted("alice/physics", "view"))
     bob = await house.subject("bob")
     entries, following = await house.catalog.functions(bob)
     assert [(entry.row.name, entry.level) for entry in entries] == [

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from farcall.hub.invitations import Wanted
 from farcall.wire import frames
 
 from .conftest import House
@@ -61,7 +62,7 @@ async def test_a_change_that_leaves_the_permission_leaves_the_queue(floor: Floor
     bob = await floor.caller()
     await bob.call(item(1.0), item(2.0), acknowledge=True)
     await worker.offered()
-    await house.shares.share(await house.subject("alice"), "alice/double", "bob", "manage")
+    await house.shares.share(await house.subject("alice"), "bob", Wanted("alice/double", "manage"))
     await turns()
     assert bob.line.results == {}
     await worker.finish(worker.line.offers[0])

@@ -8,6 +8,7 @@ import pytest
 from farcall.domain.errors import Refused
 from farcall.domain.model import fence
 from farcall.domain.states import AttemptState
+from farcall.hub.invitations import Wanted
 from farcall.hub.workers import WorkerConversation
 from farcall.wire import frames
 
@@ -170,7 +171,7 @@ async def test_a_new_list_replaces_the_old_one(floor: Floor, worker: Hand) -> No
 
 async def test_whoever_may_no_longer_serve_a_function_is_offered_it_no_more(floor: Floor, worker: Hand) -> None:
     house = floor.house
-    await house.shares.share(await house.subject("alice"), "alice/lent", "bob", "manage")
+    await house.shares.share(await house.subject("alice"), "bob", Wanted("alice/lent", "manage"))
     helper = await floor.worker("bob", "cd" * 16, "/alice/lent")
     [answer] = helper.line.all(frames.Published)[0].functions
     assert floor.workers.ready_for(answer.version) == 1
