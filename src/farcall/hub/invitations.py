@@ -12,6 +12,7 @@ import math
 import os
 import re
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,6 +30,7 @@ _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 _DAY_SECONDS = 86_400.0
 _FIRST_TRY_SECONDS = 3.0
 _NOT_SENT = "not sent"
+_REMEMBERED_DELIVERIES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Invitations:
         self.whereabouts = whereabouts
         self._randomness = randomness
         self._wall = wall
-        self._underway: dict[int, mail.Delivery] = {}
+        self._deliveries: OrderedDict[int, mail.Delivery] = OrderedDict()  # by invitation; the latest of this start
 
     # -- inviting ------------------------------------------------------------------------------------------------------
 
@@ -127,25 +129,17 @@ class Invitations:
     async def _send(self, key: int, letter: ports.Mail) -> str:
         async def told(state: str) -> None:
             await self._store.do(ports.NoteMail(key, state))
-            if delivery.ended:
-                self._underway.pop(key, None)
 
-        delivery = self._post.send(letter, told)
-        if not delivery.ended:
-            self._underway[key] = delivery
-        else:
-            await told(delivery.state)
+        delivery = self._deliveries[key] = self._post.send(letter, told)
+        if len(self._deliveries) > _REMEMBERED_DELIVERIES:
+            self._deliveries.popitem(last=False)
         await delivery.first_try(_FIRST_TRY_SECONDS)
-        return self.mail_of(await self._row(key))
+        return _words(delivery)
 
     def mail_of(self, row: ports.InvitationRow) -> str:
         """What became of the e-mail: `sent`, `sending`, `not sent`, or why not."""
-        delivery = self._underway.get(row.key)
-        if delivery is None:
-            return row.mail or _NOT_SENT
-        if delivery.ended or delivery.state == mail.SENDING:
-            return delivery.state
-        return f"{delivery.state} It is tried again."
+        delivery = self._deliveries.get(row.key)
+        return row.mail or _NOT_SENT if delivery is None else _words(delivery)
 
     # -- listing -------------------------------------------------------------------------------------------------------
 
@@ -336,6 +330,12 @@ def closed(row: ports.InvitationRow, standing: str) -> tuple[str, str]:
 
 def _standing(row: ports.InvitationRow, now: float) -> str:
     return "expired" if row.state == "open" and row.expires_at is not None and row.expires_at <= now else row.state
+
+
+def _words(delivery: mail.Delivery) -> str:
+    if delivery.ended or delivery.state == mail.SENDING:
+        return delivery.state
+    return f"{delivery.state} It is tried again."
 
 
 def _same(one: str, other: str) -> bool:
