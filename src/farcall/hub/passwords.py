@@ -66,7 +66,9 @@ def check(password: str, handle: str, email: str) -> None:
     reason = people.weakness(people.password(password), handle, email)
     if reason:
         raise Refused(
-            "invalid_request", reason, "Take a few words that belong to nobody's list, or let a tool make one."
+            "invalid_request",
+            reason,
+            "A few words that have nothing to do with each other are good, or let a tool make one.",
         )
 
 
