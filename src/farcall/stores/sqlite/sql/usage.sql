@@ -69,12 +69,16 @@ GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4 LIMIT ?10 OFFSET ?11
 {usage_in_order}
 
 -- name: unfinished
-SELECT invocations.id, functions.called
-FROM invocations
-JOIN versions ON versions.key = invocations.version
+-- By the indexes of what is queued and leased: by the caller's, it would be all that the caller ever called.
+SELECT unfinished.id, functions.called
+FROM (
+    SELECT seq, id, version FROM invocations INDEXED BY invocations_queued WHERE state = 1 AND caller = ?1
+    UNION ALL
+    SELECT seq, id, version FROM invocations INDEXED BY invocations_leased WHERE state = 2 AND caller = ?1
+) AS unfinished
+JOIN versions ON versions.key = unfinished.version
 JOIN functions ON functions.key = versions.function
-WHERE invocations.caller = ?1 AND invocations.state < 3
-ORDER BY invocations.seq
+ORDER BY unfinished.seq
 
 -- name: set_limits
 UPDATE accounts SET limits = ?2, access_epoch = access_epoch + 1 WHERE key = ?1 RETURNING key
