@@ -57,7 +57,8 @@ class Body(msgspec.Struct):
         (Seconds, "2 min", 120.0),
         (Seconds, Q(2, "min"), 120.0),
         (Annotated[int, Unit("s")], "2.5 min", 150),
-        (Annotated[int, Unit("mm")], Q(0.07, "m"), 70),
+        (Annotated[int, Unit("cm")], Q(0.29, "m"), 29),  # 28.999999999999996 in floats
+        (Annotated[float, Unit("cm")], "0.29 m", 29.0),
         (Annotated[complex, Unit("ohm")], "(1+2j) kohm", 1000 + 2000j),
         (Annotated[complex, Unit("ohm")], "2 kohm", 2000 + 0j),
         (Seconds | None, "2 min", 120.0),
