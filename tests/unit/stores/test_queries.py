@@ -20,6 +20,7 @@ def test_every_statement_of_the_package_fits_the_schema() -> None:
     statements = Statements()
     fragments = {
         "add_to_usage",
+        "audit_matches",
         "invocation_rows",
         "queued_rows",
         "usage_by",
