@@ -64,8 +64,8 @@ demo: $(VENV)/.installed  ## the whole story in one command, with real processes
 	@$(VENV)/bin/farcall demo $(ARGS)
 
 .PHONY: test
-test: $(VENV)/.installed  ## the tests; make test ARGS="-k words" runs some
-	@$(VENV)/bin/python -m pytest $(ARGS)
+test: $(VENV)/.installed  ## the tests, on all cores up to four; make test ARGS="-k words" runs some
+	@$(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 .PHONY: check
 check: $(VENV)/.installed  ## style, types and the order of imports
