@@ -15,11 +15,16 @@ from farcall.domain.states import InvocationState
 from farcall.hub.ports import (
     Accept,
     AddNotes,
+    Audited,
+    AuditEntry,
+    AuditFilter,
     Claim,
     CollectBlobs,
     Command,
     Complete,
+    CreateGroup,
     DeleteGrant,
+    DeleteGroup,
     Erase,
     Expunge,
     FlagCancel,
@@ -28,9 +33,12 @@ from farcall.hub.ports import (
     Lease,
     LeaseItem,
     Note,
+    Outcome,
     PinBlob,
     PublishVersions,
     PutGrant,
+    PutMember,
+    RemoveMember,
     Requeue,
     RequeueItem,
     SetDisabled,
@@ -43,6 +51,7 @@ from farcall.testing.contracts.desk import START, Desk, version_spec
 from farcall.testing.memory_store import MemoryStore
 
 SEEDS = 40
+_LAB = 3  # key of the first group that a script makes
 BLOBS = ["blake3:" + letter * 64 for letter in "abcd"]
 SIZES = (0, 10, 10, 10, 2_048, 2_049, 6_000)
 
@@ -67,7 +76,7 @@ class Script:
             (4, self.cancel),
             (6, self.claim),
             (3, self.notes),
-            (2, self.everyday),
+            (12, self.everyday),
         ]
 
     def commands(self, count: int) -> list[Command]:
@@ -153,8 +162,20 @@ class Script:
             Expunge(START + 25, 100),
             SetLimits(desk.bob, '{"per_minute":3}', START),
             Erase(dice.choice(self.ids), START),
+            CreateGroup("lab", desk.bob, b"k" * 32, START),
+            PutMember(_LAB, dice.choice((desk.alice, desk.bob)), dice.choice(("member", "manager")), 1, START),
+            RemoveMember(_LAB, dice.choice((desk.alice, desk.bob)), START),
+            PutGrant("alice", _LAB, "view", desk.alice, START),
+            DeleteGroup(_LAB, START),
         ]
-        return dice.choice(commands)
+        command = dice.choice(commands)
+        return Audited(command, self.entries) if dice.random() < 0.5 else command
+
+    def entries(self, outcome: Any) -> list[AuditEntry]:
+        """As a use case records a change: nothing of what was refused."""
+        refused = isinstance(outcome, Outcome) and outcome is not Outcome.OK
+        made = AuditEntry(START, self.desk.alice, "alice", 1, "share.create", "alice/g", self.desk.bob)
+        return [] if refused else [made]
 
 
 async def play(store: Store, seed: int) -> dict[str, Any]:
@@ -178,6 +199,10 @@ async def play(store: Store, seed: int) -> dict[str, Any]:
         "page": await store.invocations(InvocationFilter(caller=desk.bob)),
         "accounts": await store.accounts(),
         "usage": await store.usage(UsageFilter(by_day=True, by_function=True, by_version=True, by_caller=True)),
+        "groups": [(row, await store.members(row.key)) for row in await store.groups()],
+        "memberships": [await store.memberships(key) for key in (desk.alice, desk.bob)],
+        "grants": [await store.grants_to(key) for key in (desk.alice, desk.bob)],
+        "audit": [await store.audit(AuditFilter(concerns=concerns)) for concerns in (None, (desk.bob,))],
         "unfinished": await store.unfinished(desk.bob),
         "functions": await store.functions([""]),
         "blobs": [await store.blob_readable(digest, desk.alice) for digest in BLOBS],

@@ -79,7 +79,7 @@ class Shares:
 
     async def _account(self, handle: str) -> ports.AccountRow:
         account = await self._store.account(handle=handle.replace("-", "_"))
-        if account is None:
+        if account is None or account.kind == "gone":
             raise Refused(
                 "not_found",
                 f"There is no account {handle[:80]}.",

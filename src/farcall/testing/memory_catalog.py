@@ -149,8 +149,7 @@ class MemoryCatalog:
             return Outcome.MISSING
         place = (command.path, command.grantee)
         before = self.grants.get(place)
-        if before is None:
-            self.grants_made += 1
+        self.grants_made += 1  # also by one that replaces another, as SQLite counts
         key = self.grants_made if before is None else before.key
         handle = self.accounts[command.grantee].handle
         self.grants[place] = GrantRow(

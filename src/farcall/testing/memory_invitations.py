@@ -71,7 +71,9 @@ class MemoryInvitations:
                 )
             )
         if row.group is not None:
-            self.catalog.members[row.group, command.account] = row.level
+            members = self.catalog.members
+            if members.get((row.group, command.account)) != "manager":
+                members[row.group, command.account] = row.level
             self.catalog.bump(command.account)
         return Outcome.OK
 

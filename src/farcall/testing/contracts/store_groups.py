@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from farcall.hub.ports import (
+    AcceptInvitation,
     AccountRow,
     CreateAccount,
     CreateGroup,
@@ -74,6 +75,17 @@ class GroupsContract(WithDesk):
         await desk.store.do(PutMember(lab, desk.bob, "manager", desk.alice, START))
         assert await desk.store.do(RemoveMember(lab, desk.alice, START)) is Outcome.OK
         assert await desk.store.members(lab) == [MemberRow(desk.bob, "bob", "manager")]
+
+    async def test_an_invitation_makes_a_member_of_whoever_is_none_and_takes_nothing_from_a_manager(
+        self, desk: Desk
+    ) -> None:
+        lab = await create(desk)
+        for digest, account in ((b"1" * 32, desk.alice), (b"2" * 32, desk.bob)):
+            invitation = PutInvitation(digest, "x@example.org", "", "member", desk.alice, START, None, group=lab)
+            key = await desk.store.do(invitation)
+            assert await desk.store.do(AcceptInvitation(key, account, START)) is Outcome.OK
+        roles = {row.handle: row.role for row in await desk.store.members(lab)}
+        assert roles == {"alice": "manager", "bob": "member"}
 
     async def test_only_persons_are_members_and_only_groups_have_them(self, desk: Desk) -> None:
         lab, other = await create(desk), await create(desk, "other")

@@ -55,8 +55,9 @@ RETURNING path, level, group_account, limits, invited_by, grant_expires_at
 UPDATE invitations SET state = ?2, settled_at = ?3 WHERE key = ?1 AND state = 'open' RETURNING key
 
 -- name: join_group
+-- Who manages the group already goes on to.
 INSERT INTO members (group_account, account, role, added_by, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
-ON CONFLICT (group_account, account) DO UPDATE SET role = ?3
+ON CONFLICT (group_account, account) DO UPDATE SET role = ?3 WHERE role <> 'manager'
 
 -- name: note_mail
 UPDATE invitations SET mail = ?2 WHERE key = ?1 RETURNING key
