@@ -48,7 +48,7 @@ def names_below(client: Client, path: str) -> list[str]:
 
 
 def names_within(client: Client, namespace: str) -> list[str]:
-    """The full names of the functions in a namespace and below it."""
+    """The full names of functions and namespaces below a namespace."""
     return [name for name in client._listing.below(namespace) if name != namespace]
 
 

@@ -89,6 +89,11 @@ class Channel:
         """Whether it has not ended, and belongs to this process."""
         return self.error is None and os.getpid() == self._pid
 
+    @property
+    def connected_once(self) -> bool:
+        """Whether the hub ever answered; it tells of changes since then, and every interruption counts as one."""
+        return self._welcome is not None
+
     def submit(self, invocation: Invocation) -> None:
         """Send it, and settle it when the answer comes. Never blocks and never raises: failures settle it too.
 

@@ -73,9 +73,9 @@ class Client:
         known = self._functions.get(key)
         if resolved.deprecated:
             warn_deprecated(f"{resolved.name}@{resolved.version}", resolved.deprecated)
-        if known is None or known.version != resolved.version:
+        if known is None or known._resolved is not resolved:  # its documentation tells of workers: it is made anew
             try:
-                interface = Interface.parse(resolved.document)
+                interface = Interface.parse(resolved.document) if known is None else known.interface
             except InterfaceError as error:
                 message = f"The interface of {asked} cannot be read: {error}."
                 raise from_failure(Failure("internal", message, "Is this Farcall older than the hub?"), asked) from None
@@ -235,6 +235,11 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<Client of {self.url}>"
+
+    @property
+    def _is_told(self) -> bool:
+        """Whether the hub tells of changes: it does while there is a channel."""
+        return self._channel is not None and self._channel.usable and self._channel.connected_once
 
     def _channel_now(self) -> Channel:
         """The open channel, or a new one after the end of the last, and in a forked process."""

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from farcall.authoring.spelling import details_text
+from farcall.client.about import documentation
 from farcall.client.encoding import MustUpload, ResultReader, arguments_bytes, has_blobs, plain_value
 from farcall.client.errors import FarcallError, from_failure
 from farcall.client.invocation import Invocation, Route
@@ -49,7 +49,7 @@ class RemoteFunction:
         self.__name__ = resolved.name.rpartition("/")[2]
         self.__qualname__ = self.__name__
         self.__module__ = "farcall.catalog." + resolved.name.rpartition("/")[0].replace("/", ".")
-        self.__doc__ = _doc(interface, resolved)
+        self.__doc__ = documentation(interface, resolved)
         self.__signature__ = interface.signature()
         self.__annotations__ = _annotations(self.__signature__)
 
@@ -193,14 +193,6 @@ class RemoteFunction:
 def _items(invocation: Invocation) -> Items:
     assert invocation._items is not None  # its route streams
     return invocation._items
-
-
-def _doc(interface: Interface, resolved: Resolved) -> str | None:
-    """What the author wrote, and what callers have to know of who sees what they send."""
-    parts = [interface.doc, details_text(interface.to_document())]
-    if resolved.options.visibility == "owner":
-        parts.append(f"Its owner, {resolved.owner}, is shown arguments and results of calls.")
-    return "\n\n".join(filter(None, parts)) or None
 
 
 def _annotations(signature: inspect.Signature) -> dict[str, Any]:

@@ -298,6 +298,12 @@ class Peer:
             below = request.query_params.get("namespace", "")
             found = [name for name in sorted(self.functions) if not below or name.startswith(below + "/")]
             return JSONResponse({"items": [{"name": name} for name in found], "next": None})
+        if path == "namespaces":
+            below = request.query_params.get("below", "")
+            spaces = {name.rpartition("/")[0] for name in self.functions}
+            spaces |= {name.partition("/")[0] for name in self.functions}
+            found = [space for space in sorted(spaces) if not below or f"{space}/".startswith(below + "/")]
+            return JSONResponse({"items": [{"path": space} for space in found], "next": None})
         if path == "blobs":
             digest = self.put(await request.body())
             if digest != request.headers.get("x-farcall-digest"):

@@ -125,3 +125,20 @@ def test_login_remembers_the_token_and_sets_the_default(peer: Peer, capsys: pyte
     from farcall.client import config
 
     assert config.logins()[peer.url] == TOKEN
+
+
+def test_namespaces_are_found_beside_more_functions_than_are_looked_through(
+    peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("farcall.client.listing._NAMES_LIMIT", 2)
+    assert dir(farcall.catalog.alice) == ["count", "echo", "physics"]
+
+
+def test_what_is_shown_before_a_call_is_of_the_last_import(peer: Peer) -> None:
+    with Client(peer.url, TOKEN) as client:
+        before = client.get("alice/physics/add")
+        assert client.get("alice/physics/add") is before
+        client._channel_now()._resolved.clear()  # as after a word of the hub
+        after = client.get("alice/physics/add")
+        assert after is not before
+        assert after.interface is before.interface
