@@ -232,7 +232,10 @@ class Invitations:
     # -- by who made it ------------------------------------------------------------------------------------------------
 
     async def revoke(self, subject: access.Subject, key: int) -> None:
-        """Take an open invitation back: whoever made it may, and whoever manages the path. Raises Refused."""
+        """Take an invitation back, or put away one that was declined: who made it may, and who manages the path.
+
+        Raises Refused.
+        """
         row = await self._store.invitation(key=key)
         unknown = Refused("not_found", f"There is no share i{key}, or you may not know of it.", "See farcall shares.")
         if row is None or row.state not in ("open", "declined") or not access.within(subject, row.path):
@@ -240,8 +243,7 @@ class Invitations:
         if row.by != subject.key and not access.decide(subject, "manage", row.path).allowed:
             raise unknown
         _require_manage(subject, "take back invitations")
-        if row.state == "open":
-            await self._close(row, "revoked", subject)
+        await self._close(row, "revoked", subject)
 
     # -- parts ---------------------------------------------------------------------------------------------------------
 

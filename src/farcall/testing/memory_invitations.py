@@ -81,7 +81,7 @@ class MemoryInvitations:
         row = self.rows.get(command.key)
         if row is None:
             return Outcome.MISSING
-        if row.state != "open":
+        if row.state != "open" and (row.state, command.state) != ("declined", "revoked"):
             return Outcome.STALE
         self.rows[row.key] = replace(row, state=command.state, settled_at=command.at)
         return Outcome.OK

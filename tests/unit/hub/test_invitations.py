@@ -226,7 +226,8 @@ async def test_declined_by_the_account_or_by_the_link_it_is_over(house: House) -
             "The invitation was declined."
         )
     assert [row.state for row in await house.invitations.given(alice, ["alice"])] == ["declined", "declined"]
-    await house.invitations.revoke(alice, one.row.key)  # nothing to take back; nothing wrong
+    await house.invitations.revoke(alice, one.row.key)  # puts it away
+    assert [row.key for row in await house.invitations.given(alice, ["alice"])] == [two.row.key]
 
 
 async def test_owners_need_no_invitation_to_their_own(house: House) -> None:

@@ -4,6 +4,7 @@ to begin. It can be read without an account. Whoever has the link has proved the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -135,7 +136,7 @@ class InvitationPage:
         if problem is not None and problem.code == "unauthenticated":
             status = 403  # 401 would make browsers ask for a password of their own
         known = await self._hub.invitations.account_of(opened.row)
-        return rendering.page(
+        response = rendering.page(
             "invitation.html",
             status,
             opened.visit,
@@ -152,6 +153,9 @@ class InvitationPage:
             registers=self._hub.accounts.registers_invited,
             suggestion=_suggestion(opened.row.email),
         )
+        if problem is not None and problem.retry_after_seconds:
+            response.headers["Retry-After"] = str(math.ceil(problem.retry_after_seconds))
+        return response
 
     async def _welcome(self, opened: Opened) -> Response:
         told = await self._told(opened)

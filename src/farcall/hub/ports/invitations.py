@@ -38,7 +38,10 @@ class AcceptInvitation:
 
 @dataclass(slots=True)
 class CloseInvitation:
-    """It is declined or revoked (`state`). OK · MISSING · STALE (it is not open any more)."""
+    """It is declined or revoked (`state`); one that was declined can be revoked, so that nobody lists it any more.
+
+    OK · MISSING · STALE (it is not open any more).
+    """
 
     key: int
     state: str

@@ -125,6 +125,13 @@ class InvitationsContract(WithDesk):
             assert (await found(desk, key)).state == state
         assert await desk.store.do(CloseInvitation(99, "declined", START)) is Outcome.MISSING
 
+    async def test_what_was_declined_is_put_away_by_revoking_it(self, desk: Desk) -> None:
+        key = await invite(desk)
+        await desk.store.do(CloseInvitation(key, "declined", START))
+        assert await desk.store.do(CloseInvitation(key, "revoked", START)) is Outcome.OK
+        assert await desk.store.do(CloseInvitation(key, "declined", START)) is Outcome.STALE
+        assert await desk.store.invitations_given(desk.alice, []) == []
+
     async def test_what_became_of_the_mail_is_kept(self, desk: Desk) -> None:
         key = await invite(desk)
         assert await desk.store.do(NoteMail(key, "sent")) is Outcome.OK

@@ -52,7 +52,9 @@ WHERE key = ?1 AND state = 'open' AND (expires_at IS NULL OR expires_at > ?3)
 RETURNING path, level, group_account, limits, invited_by, grant_expires_at
 
 -- name: close_invitation
-UPDATE invitations SET state = ?2, settled_at = ?3 WHERE key = ?1 AND state = 'open' RETURNING key
+UPDATE invitations SET state = ?2, settled_at = ?3
+WHERE key = ?1 AND (state = 'open' OR (state = 'declined' AND ?2 = 'revoked'))
+RETURNING key
 
 -- name: join_group
 -- Who manages the group already goes on to.

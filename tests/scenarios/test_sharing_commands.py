@@ -1,0 +1,84 @@
+"""Sharing and invitations on the command line and from Python, at a hub without a mail server."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+import farcall
+from tests.scenarios.town import Town
+
+
+def invite(town: Town, path: str, *options: str) -> dict[str, Any]:
+    done = town.farcall("share", path, "bob@example.org", "--json", *options, who="alice")
+    assert done.returncode == 0, done.stderr
+    made: dict[str, Any] = json.loads(done.stdout)
+    return made
+
+
+def test_a_whole_link_is_accepted_and_declined(town: Town) -> None:
+    made = invite(town, "alice/by_link", "--can", "view")
+    accepted = town.farcall("accept", made["link"], who="bob")
+    assert accepted.stdout == "You may now view alice/by_link, which alice shares with you.\n", accepted.stderr
+    again = town.farcall("accept", made["link"], who="bob")
+    assert (again.returncode, "was accepted already" in again.stderr) == (1, True)
+    declined = town.farcall("decline", invite(town, "alice/by_link")["link"], who="bob")
+    assert declined.stdout == "Declined.\n"
+    listed = town.farcall("shares", who="alice").stdout
+    assert [line.split()[:5] for line in listed.splitlines() if "alice/by_link" in line] == [
+        ["alice/by_link", "bob", "view", "alice", "active"],
+        ["alice/by_link", "bob@example.org", "invoke", "alice", "declined"],
+    ]
+    for who in ("bob", "Bob@Example.org"):
+        assert town.farcall("unshare", "alice/by_link", who, who="alice").returncode == 0
+    assert "alice/by_link" not in town.farcall("shares", who="alice").stdout
+    nothing = town.farcall("unshare", "alice/by_link", "bob", who="alice")
+    assert (nothing.returncode, nothing.stderr) == (
+        1,
+        "Error: alice/by_link is not shared with bob; farcall shares lists what is.\n",
+    )
+
+
+def test_an_invitation_for_somebody_else_is_refused(town: Town) -> None:
+    made = invite(town, "alice/foreign")
+    refused = town.farcall("accept", made["link"], who="admin")
+    assert refused.returncode == 1
+    assert "The invitation is for b…@example.org, and you are admin." in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("share", "alice/f", "bob", "--expires", "soon"), "is no duration; say 45m, 12h, 30d or 2w"),
+        (("share", "alice/f", "bob", "--per-minute", "-1"), "--per-minute"),
+        (("share", "alice/f", "nobody@"), "is no e-mail address"),
+        (("share", "alice/f", "nobody_here"), "There is no account nobody_here."),
+        (("accept", "i999999"), "There is no invitation i999999 for you."),
+        (("accept", "https://hub.example/i/abc"), "There is no token for the hub at https://hub.example"),
+        (("accept", "https://hub.example/"), "is no invitation"),
+        (("decline", "nonsense"), "There is no such invitation."),
+    ],
+)
+def test_what_makes_no_sense_is_told_in_a_sentence(town: Town, arguments: tuple[str, ...], said: str) -> None:
+    refused = town.farcall(*arguments, who="alice")
+    assert refused.returncode in (1, 2)
+    assert said in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_the_same_from_python(town: Town) -> None:
+    with town.client("alice") as alice, town.client("bob") as bob:
+        made = alice.share("alice/python", "bob@example.org", expires="2w", per_minute=5)
+        assert [invite["path"] for invite in bob.invites() if invite["by"] == "alice"].count("alice/python") == 1
+        with pytest.raises(farcall.RequestError, match=r"is of the hub at https://elsewhere.org, not of"):
+            bob.accept("https://elsewhere.org/i/" + "A" * 43)
+        accepted = bob.accept(made["link"])
+        assert (accepted["path"], accepted["limits"]["per_minute"]) == ("alice/python", 5)
+        bob.unshare("alice/python", "bob")  # who received it drops it
+        assert not [item for item in alice.shares() if item["path"] == "alice/python"]
+        bob.decline(alice.share("alice/python", "bob@example.org")["id"])
+        with pytest.raises(farcall.NotFound):
+            bob.decline("i424242")
+        assert alice.unshare("alice/python", "bob@example.org")
