@@ -78,6 +78,7 @@ def test_two_members_serve_one_function_until_one_of_them_is_removed(lab: World)
         assert {whose() for _ in range(10)} == {"alice"}, "his worker is given nothing more"
         assert lab.worker("w_bob", "bob").get("functions") == []
 
+    assert lab.farcall("groups", "delete", "lab", who="alice").returncode == 1, "there are functions"
     entries = json.loads(as_person(lab, "alice", "audit", "--path", "lab", "--json"))["items"]
     told = [(entry["who"], entry["what"], entry["path"], entry["target"]) for entry in reversed(entries)]
     assert told == [

@@ -86,7 +86,7 @@ class Groups:
             raise Refused(
                 "conflict",
                 f"There are functions, or links to some, below {group.handle}.",
-                f"Delete them first: farcall namespace delete {group.handle} --recursive.",
+                f"farcall list --namespace {group.handle} shows them; farcall delete NAME deletes one.",
             )
         if isinstance(concerned, ports.Outcome):
             raise _unknown(handle)
