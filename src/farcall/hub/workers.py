@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from farcall.domain import access
+from farcall.domain import access, names
 from farcall.domain.errors import Failure, Refused
 from farcall.domain.states import AttemptState, WorkerState
 from farcall.hub import ports
@@ -43,6 +43,7 @@ class Workers:
         self._seen_at: dict[int, float] = {}
         self._durations: dict[int, float] = {}
         self._before: dict[str, int] = {}  # boots that were here before the hub's start, to their accounts
+        self.on_served: Callable[[Sequence[int]], None] = lambda _versions: None
         dispatcher.on_worker_gone = self._given_up
 
     # -- reading -------------------------------------------------------------------------------------------------------
@@ -60,7 +61,11 @@ class Workers:
 
     async def digest_keys(self, subject: access.Subject) -> dict[str, bytes]:
         """What a worker of this account keys implementation digests with, by the handle of each of its groups."""
-        return await self._store.digest_keys(subject.key)
+        if not access.has_scope(subject, "serve"):
+            return {}
+        keys = await self._store.digest_keys(subject.key)
+        limits = {names.handle_of(limit) for limit in subject.only}
+        return {handle: key for handle, key in keys.items() if not limits or handle in limits}
 
     async def hidden_blob(self, account: int, digests: Sequence[str]) -> str:
         """The first of these blobs that the account may not read, or "" if there is none."""
@@ -165,6 +170,7 @@ class Workers:
         changed = self._present.serve(presence, versions, names)
         self._dispatcher.feed(events.Served(boot, versions))
         self._catalog.presence_changed(changed)
+        self.on_served(versions)
         return answers
 
     def disconnected(self, link: ports.WorkerLink) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from farcall.domain.errors import Refused
 from farcall.domain.model import fence
 from farcall.domain.states import AttemptState
+from farcall.hub.groups import Groups
 from farcall.hub.invitations import Wanted
 from farcall.hub.workers import WorkerConversation
 from farcall.wire import frames
@@ -271,3 +273,16 @@ async def test_a_worker_that_is_asked_to_drain_hears_of_it(floor: Floor, worker:
     assert len(worker.line.all(frames.Drain)) == 1
     worker.conversation.disconnected()
     assert not floor.workers.drain(BOOT)
+
+
+async def test_only_tokens_that_serve_there_learn_what_a_groups_digests_are_keyed_with(
+    floor: Floor, house: House
+) -> None:
+    await Groups(house.store, house.accounts).create(await house.subject("alice"), "lab")
+    subject = await house.subject("alice")
+    told = await floor.workers.digest_keys(subject)
+    assert set(told) == {"lab"}
+    assert len(told["lab"]) == 32
+    assert await floor.workers.digest_keys(replace(subject, scopes=frozenset({"invoke"}))) == {}
+    assert await floor.workers.digest_keys(replace(subject, only=("alice/physics",))) == {}
+    assert await floor.workers.digest_keys(replace(subject, only=("lab/physics",))) == told
