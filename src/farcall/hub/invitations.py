@@ -324,7 +324,7 @@ def closed(row: ports.InvitationRow, standing: str) -> tuple[str, str]:
         "expired": f"The invitation has expired, on {offers.day(row.expires_at or row.created_at)}.",
         "accepted": "The invitation was accepted already; it can be used once.",
         "declined": "The invitation was declined.",
-        "revoked": f"{row.by_handle} has taken the invitation back.",
+        "revoked": f"{row.by_handle} has taken the invitation back, or sent a newer one.",
     }
     hint = "Log in to use it." if standing == "accepted" else f"Ask {row.by_handle} for a new one."
     return sentences[standing], hint
