@@ -120,14 +120,16 @@ class Accounts:
         """`listener(account)` is called after a committed change of what an account may do, or when a token expires."""
         self._listeners.append(listener)
 
-    def changed(self, account: int) -> None:
-        """What the account may do has changed: forget what was known, and tell the listeners."""
+    def changed(self, *accounts: int) -> None:
+        """What these accounts may do has changed: forget what was known, and tell the listeners."""
         self._changes += 1
+        concerned = frozenset(accounts)
         for digest, (subject, *_) in list(self._known.items()):
-            if subject.key == account:
+            if subject.key in concerned:
                 del self._known[digest]
-        for listener in self._listeners:
-            listener(account)
+        for account in accounts:
+            for listener in self._listeners:
+                listener(account)
 
     def _watch_expiry(self, digest: bytes, subject: access.Subject) -> None:
         """Open connections outlive the moment of authentication; an expired token must not. (Grants: `expiries`.)"""

@@ -46,6 +46,5 @@ async def expire(store: ports.Store, accounts: Accounts, since: float, until: fl
     """Those whose grants ended after `since`, up to `until`, may do less from now on. Returns `until`."""
     end = await store.next_end_of_a_grant(since)
     if end is not None and end <= until:
-        for account in await store.do(ports.ExpireGrants(since, until)):
-            accounts.changed(account)
+        accounts.changed(*await store.do(ports.ExpireGrants(since, until)))
     return until

@@ -95,12 +95,10 @@ class Shares:
         )
         if outcome is not ports.Outcome.OK:
             raise Refused("not_found", missing, "See farcall shares.")
-        for key in concerned:
-            self._accounts.changed(key)
+        self._accounts.changed(*concerned)
 
     async def _changed(self, grantee: int) -> None:
-        for key in await self._store.affected_by(grantee):
-            self._accounts.changed(key)
+        self._accounts.changed(*await self._store.affected_by(grantee))
 
 
 def managed_roots(subject: access.Subject) -> list[str]:
