@@ -50,6 +50,9 @@ class HubSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = "starttls"
     smtp_timeout_seconds: Annotated[Positive, Meta(description="How long sending one e-mail may take.")] = 20.0
     mail_from: Annotated[str, Meta(description="Sender of e-mail, such as Farcall <farcall@lab.org>.")] = ""
+    tell_owners: Annotated[
+        bool, Meta(description="E-mail to owners whose function others call while no worker serves it.")
+    ] = True
     invitation_seconds: Annotated[
         Positive, Meta(description="How long an invitation can be accepted; a grant's own end may come first.")
     ] = 30 * 86_400.0

@@ -257,7 +257,7 @@ def test_a_search_finds_words_units_and_parameters_and_tells_whether_somebody_se
     assert shown["workers"] == 0
     assert abs(seconds(shown["last_seen"]) - left) < 30
     assert 0 < shown["typical_seconds"] < 1
-    assert "none is there now, since" in ran(world.farcall("show", "alice/physics/free_fall", who="alice"))
+    assert "none now; last seen" in ran(world.farcall("show", "alice/physics/free_fall", who="alice"))
 
 
 def seconds(text: str) -> float:

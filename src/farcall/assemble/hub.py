@@ -34,6 +34,7 @@ from farcall.hub.invocations import Invocations
 from farcall.hub.logins import Logins
 from farcall.hub.logs import Logs
 from farcall.hub.mail import Post
+from farcall.hub.missed import Missed
 from farcall.hub.namespaces import Names
 from farcall.hub.quotas import Quotas
 from farcall.hub.records import Records
@@ -57,12 +58,14 @@ ADMIN_TOKEN = "admin-token"
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """What was put together, beside the services: who looks after a change of access, the logs' files, the post."""
+    """What was put together, beside the services: who looks after a change of access, the logs' files, the post,
+    what is missed."""
 
     services: HubServices
     revocation: Revocation
     log_files: SegmentLogFiles
     post: Post
+    missed: Missed
 
 
 @dataclass
@@ -93,6 +96,7 @@ class Hub:
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._parts.missed.close()
         await self._parts.post.close()
         await self._parts.log_files.close()
         await self.store.close()
@@ -119,6 +123,7 @@ async def build_hub(settings: HubSettings, owner: Owner = Owner(), whereabouts: 
         made = await services.accounts.ensure_administrator(
             owner.handle, owner.email, lambda token: write_secret(data / ADMIN_TOKEN, token)
         )
+        await parts.missed.load()
         queued = await _recovered(settings, store, identity, parts)
         tasks = [
             asyncio.ensure_future(watch_expiries(store, services.accounts)),
@@ -194,6 +199,8 @@ def _wired(settings: HubSettings, store: SqliteStore, identity: str, epoch: int,
     revocation = Revocation(dispatcher, store)
     accounts.on_access_changed(revocation.look_again)
     post = Post(_mailer(settings))
+    missed = Missed(store, catalog, post, tell=settings.tell_owners, whereabouts=whereabouts)
+    catalog.missed_of, dispatcher.on_missed, workers.on_served = missed.of, missed.note, missed.served
     invitations = Invitations(
         store,
         accounts,
@@ -223,7 +230,7 @@ def _wired(settings: HubSettings, store: SqliteStore, identity: str, epoch: int,
         Groups(store, accounts),
         AuditLog(store),
     )
-    return _Parts(services, revocation, log_files, post)
+    return _Parts(services, revocation, log_files, post, missed)
 
 
 def _core(settings: HubSettings, epoch: int) -> Core:

@@ -8,19 +8,27 @@ import click
 
 from farcall.authoring.spelling import details_text
 from farcall.cli.completion import function_names
-from farcall.cli.output import clock, json_option, print_facts, print_json, print_table, when
+from farcall.cli.output import clock, count, json_option, print_facts, print_json, print_table, seconds, when
 from farcall.cli.remote import path, rest
+from farcall.client.about import availability, duration, shown_to
 
 
 def _functions(page: dict[str, Any], as_json: bool, empty: str) -> None:
     if as_json:
         print_json(page)
         return
-    print_table(
-        ["function", "version", "owner", "workers", "about"],
-        [[_place(item), item["version"], item["owner"], _workers(item), _summary(item)] for item in page["items"]],
-        empty,
-    )
+    items = page["items"]
+    columns: dict[str, list[Any]] = {
+        "function": [_place(item) for item in items],
+        "version": [item["version"] for item in items],
+        "owner": [item["owner"] for item in items],
+        "workers": [_workers(item) for item in items],
+        "takes": [duration(item["typical_seconds"]) if item["typical_seconds"] else "" for item in items],
+        "owner sees": ["calls" if item["visibility"] == "owner" else "" for item in items],
+        "about": [_summary(item) for item in items],
+    }
+    shown = {name: cells for name, cells in columns.items() if name in ("function", "workers") or any(cells)}
+    print_table(list(shown), list(zip(*shown.values(), strict=True)), empty)
     if page.get("next"):
         click.echo("… and more: narrow it with --namespace, or raise --limit.", err=True)
 
@@ -30,9 +38,19 @@ def _place(item: dict[str, Any]) -> str:
 
 
 def _workers(item: dict[str, Any]) -> str:
+    if item["missed_calls"]:
+        there = count(item["workers"], "worker") if item["workers"] else "no worker"
+        return f"{there} · {missed(item)}"
     if item["workers"] or item["last_seen"] is None:
         return str(item["workers"])
     return f"0 since {when(item['last_seen'])}"
+
+
+def missed(item: dict[str, Any]) -> str:
+    """``3 calls missed since 14:02:11``; empty if there are none, or they are not yours to know."""
+    if not item["missed_calls"]:
+        return ""
+    return f"{count(item['missed_calls'], 'call')} missed since {when(item['missed_since'])}"
 
 
 def _summary(item: dict[str, Any]) -> str:
@@ -92,8 +110,9 @@ def show(name: str, as_json: bool) -> None:
             "deprecated": record["deprecated"],
             "aliases": ", ".join(record["aliases"]),
             "linked as": ", ".join(record["links"]),
-            "workers": _availability(record),
-            "takes": f"typically {_duration(record['typical_seconds'])}" if record["typical_seconds"] else "",
+            "workers": availability(record["workers"], record["last_seen"] and seconds(record["last_seen"])),
+            "missed": missed(record),
+            "takes": f"typically {duration(record['typical_seconds'])}" if record["typical_seconds"] else "",
             "you may": "do everything: it is yours" if record["can"] == "owner" else record["can"],
             "since": clock(record["created_at"]),
             "timeout": f"{options['timeout_seconds']:g} s" if options["timeout_seconds"] else "",
@@ -101,21 +120,7 @@ def show(name: str, as_json: bool) -> None:
             "at once": options["concurrency"],
             "requires": ", ".join(f"{key}={value}" for key, value in options["requires"].items()),
             "without worker": "calls wait" if options["queue"] else "",
-            "is shown": f"to {record['owner']} too: arguments and results" if record["visibility"] == "owner" else "",
+            "is shown": shown_to(record["owner"], record["visibility"]),
         },
         indent="  ",
     )
-
-
-def _availability(record: dict[str, Any]) -> str:
-    if record["workers"]:
-        return f"{record['workers']} ready"
-    seen = record["last_seen"]
-    return f"none is there now, since {clock(seen)}" if seen else "none is there now"
-
-
-def _duration(seconds: float) -> str:
-    for limit, factor, unit in ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
-        if seconds < limit:
-            return f"{seconds * factor:.3g} {unit}"
-    return f"{seconds:.3g} s"

@@ -126,6 +126,8 @@ def _function(entry: Entry) -> rest_catalog.Function:
         entry.typical_seconds,
         row.deprecated,
         list(entry.aliases),
+        entry.missed.calls if entry.missed is not None else None,
+        moment_or_none(entry.missed.since if entry.missed is not None else None),
     )
 
 

@@ -63,6 +63,7 @@ class Entry:
     seen_at: float | None = None  # when its last worker left; None while one is there
     aliases: tuple[str, ...] = ()
     links: tuple[str, ...] = ()  # to the function, as far as whoever asks may see them
+    missed: ports.MissedCalls | None = None  # of others, without a worker; None for those who may not manage it
 
 
 class Catalog:
@@ -73,6 +74,7 @@ class Catalog:
         self.ready_for = ready_for
         self.duration_of: Callable[[int], float | None] = lambda _version: None
         self.seen_at_of: Callable[[int], float | None] = lambda _version: None
+        self.missed_of: Callable[[int], ports.MissedCalls] = lambda _function: ports.NONE_MISSED
         self.epoch = 1
         self._functions: Recent[str, ports.FunctionRow] = Recent(_REMEMBERED_FUNCTIONS)  # by their own names
         self._linked: Recent[str, str] = Recent(_REMEMBERED_FUNCTIONS)  # paths of links, to the functions' own names
@@ -302,6 +304,7 @@ class Catalog:
             tuple(link.path for link in function.links if access.decide(subject, "view", link.path).allowed)
             if function is not None
             else (),
+            self.missed_of(row.function) if access.decide(subject, "manage", row.name).allowed else None,
         )
 
 

@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 from farcall.domain import people
@@ -18,6 +17,7 @@ from farcall.domain.errors import Refused
 from farcall.hub import audit, mail, passwords, ports
 from farcall.hub.accounts import Accounts
 from farcall.hub.invitations import digest_of
+from farcall.hub.letters import letter
 from farcall.hub.throttle import Throttle, place
 from farcall.hub.whereabouts import NOWHERE, Whereabouts
 
@@ -85,7 +85,7 @@ class Confirmations:
             f"but it has one: {account.handle}.",
             f"Log in with that, at {self._whereabouts.url}. If it was not you, there is nothing to do.",
         ]
-        self._post.send(_letter(account.email, "You have an account already", lines, ""))
+        self._post.send(letter(account.email, "You have an account already", lines))
 
     async def wish_reset(self, email: str, origin: str = "") -> None:
         """Mail a link to set a new password, if the address is an account's. Answers the same in any case.
@@ -121,11 +121,11 @@ class Confirmations:
             f"{to_do}, open the link below. It holds for {_VALID_WORDS[purpose]}, and once.",
             "If it was not you, there is nothing to do.",
         ]
-        letter = _letter(email, subject, lines, link)
+        sent = letter(email, subject, lines, link)
 
         def committed(outcome: Any) -> None:
             if outcome is ports.Outcome.OK:
-                self._post.send(letter)
+                self._post.send(sent)
 
         now = self._wall()
         expires_at = now + _VALID_SECONDS[purpose]
@@ -165,14 +165,3 @@ class Confirmations:
     async def _use(self, secret: str) -> None:
         if await self._store.do(ports.TakeConfirmation(digest_of(secret))) is not ports.Outcome.OK:
             raise Refused("not_found", "The link was used already.", "Ask for a new one.")
-
-
-def _letter(email: str, subject: str, lines: list[str], link: str) -> ports.Mail:
-    """Handles and addresses were checked: they hold nothing that could be a header or a line."""
-    text = "\n\n".join(["Hello,", *lines, *([f"    {link}"] if link else [])]) + "\n"
-    button = f'<p><a href="{escape(link)}">{escape(subject)}</a></p>' if link else ""
-    html = (
-        '<!doctype html><html lang="en"><body style="font:16px/1.5 sans-serif;max-width:40em"><p>Hello,</p>'
-        f"{''.join(f'<p>{escape(line)}</p>' for line in lines)}{button}</body></html>\n"
-    )
-    return ports.Mail(email, subject, text, html)

@@ -53,6 +53,7 @@ class Dispatcher:
         self._failed = False  # the store refuses commits; intake is closed
         self._probe: asyncio.TimerHandle | None = None
         self.on_worker_gone: Callable[[str, str], None] = lambda _boot, _state: None
+        self.on_missed: Callable[[int, Sequence[int]], None] = lambda _version, _callers: None
         self.epoch_if_allowed: Callable[[NewInvocation], Awaitable[int | None]] = _nobody
         self.quotas: Quotas | None = None
         self._handlers: dict[type, Callable[[Any], None]] = {
@@ -70,6 +71,7 @@ class Dispatcher:
             effects.Answer: lambda effect: self.callers.settled(effect.items),
             effects.Refuse: lambda effect: self.callers.refused(effect.ids, effect.failure),
             effects.Remember: self._remember,
+            effects.Missed: lambda effect: self.on_missed(effect.version, effect.callers),
             effects.WorkerGone: lambda effect: self.on_worker_gone(effect.worker, effect.state),
             effects.WakeAt: lambda effect: self._alarm.set(effect.mono),
         }

@@ -51,7 +51,7 @@ class Groups:
 
     async def get(self, subject: access.Subject, handle: str) -> Group:
         """One of them, with its members; raises Refused (not_found)."""
-        return await self._described(subject, await self._known(subject, handle))
+        return await self._described(subject, await _known(self._store, subject, handle))
 
     async def _described(self, subject: access.Subject, row: ports.AccountRow) -> Group:
         members = tuple(await self._store.members(row.key))
@@ -79,7 +79,7 @@ class Groups:
 
     async def delete(self, subject: access.Subject, handle: str) -> None:
         """End a group that has no functions; raises Refused (not_found, permission_denied, conflict)."""
-        group = await self._managed(subject, handle)
+        group = await managed(self._store, subject, handle)
         command = ports.DeleteGroup(group.key, self._wall())
         concerned = await self._store.do(audit.recorded(command, subject, "group.delete", path=group.handle))
         if concerned is ports.Outcome.CONFLICT:
@@ -96,7 +96,7 @@ class Groups:
 
     async def put_member(self, subject: access.Subject, handle: str, member: str, role: Role) -> Group:
         """Let a person belong to the group, in this role from now on. Raises Refused (not_found, conflict, …)."""
-        group = await self._managed(subject, handle)
+        group = await managed(self._store, subject, handle)
         if not _membership(subject, group.key) and member == subject.handle:
             raise Refused(
                 "permission_denied",
@@ -117,9 +117,9 @@ class Groups:
         """End a membership, at once; everybody may leave. Raises Refused (not_found, conflict, …)."""
         if member == subject.handle:
             _require_manage(subject)
-            group = await self._known(subject, handle)
+            group = await _known(self._store, subject, handle)
         else:
-            group = await self._managed(subject, handle)
+            group = await managed(self._store, subject, handle)
         person = await self._person(member)
         command = ports.RemoveMember(group.key, person.key, self._wall())
         outcome = await self._store.do(
@@ -142,34 +142,39 @@ class Groups:
         for account in accounts:
             self._accounts.changed(account)
 
-    # -- who may -------------------------------------------------------------------------------------------------------
-
-    async def _known(self, subject: access.Subject, handle: str) -> ports.AccountRow:
-        """The group, if the subject may know of it as one: its members and administrators do."""
-        row = await self._store.account(handle=handle.replace("-", "_"))
-        if row is None or row.kind != "group" or not access.within(subject, row.handle):
-            raise _unknown(handle)
-        if not access.administers(subject) and _membership(subject, row.key) is None:
-            raise _unknown(handle)
-        return row
-
-    async def _managed(self, subject: access.Subject, handle: str) -> ports.AccountRow:
-        """The group, if the subject may say who belongs to it.
-
-        Level manage at the handle is not enough, as a share may give it: members have what is shared with the group.
-        """
-        group = await self._known(subject, handle)
-        _require_manage(subject)
-        membership = _membership(subject, group.key)
-        if not access.administers(subject) and (membership is None or not membership.manager):
-            raise Refused("permission_denied", f"This is for the managers of {group.handle}.", "Ask one of them.")
-        return group
-
     async def _person(self, handle: str) -> ports.AccountRow:
         row = await self._store.account(handle=handle.replace("-", "_"))
         if row is None or row.kind != "person":
             raise Refused("not_found", f"There is no account {handle[:80]}.", "Members are people with an account.")
         return row
+
+
+async def managed(store: ports.Store, subject: access.Subject, handle: str) -> ports.AccountRow:
+    """The group, if the subject may say who belongs to it; raises Refused (not_found, permission_denied).
+
+    Level manage at the handle is not enough, as a share may give it: members have what is shared with the group.
+    """
+    group = await _known(store, subject, handle)
+    _require_manage(subject)
+    if not manages(subject, group.key):
+        raise Refused("permission_denied", f"This is for the managers of {group.handle}.", "Ask one of them.")
+    return group
+
+
+def manages(subject: access.Subject, group: int) -> bool:
+    """Whether the subject says who belongs to the group with this key."""
+    membership = _membership(subject, group)
+    return access.administers(subject) or (membership is not None and membership.manager)
+
+
+async def _known(store: ports.Store, subject: access.Subject, handle: str) -> ports.AccountRow:
+    """The group, if the subject may know of it as one: its members and administrators do."""
+    row = await store.account(handle=handle.replace("-", "_"))
+    if row is None or row.kind != "group" or not access.within(subject, row.handle):
+        raise _unknown(handle)
+    if not access.administers(subject) and _membership(subject, row.key) is None:
+        raise _unknown(handle)
+    return row
 
 
 def _membership(subject: access.Subject, group: int) -> access.Membership | None:

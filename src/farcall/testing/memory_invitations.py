@@ -54,6 +54,7 @@ class MemoryInvitations:
             None,
             None,
             "",
+            "" if command.group is None else accounts[command.group].handle,
         )
         return key
 
@@ -110,7 +111,7 @@ class MemoryInvitations:
         return [
             row
             for row in self.rows.values()
-            if (row.by == by or _under(row.path, roots)) and row.state in ("open", "declined")
+            if (row.by == by or _under(row.path, roots) or row.group_handle in roots) and row.state in ("open", "declined")
         ]
 
     def invited_since(self, by: int, since: float) -> int:

@@ -55,6 +55,7 @@ from farcall.hub.ports import (
     LeaseItem,
     MemberRow,
     MembershipRow,
+    MissedRow,
     NamespaceRow,
     Note,
     NoteMail,
@@ -87,6 +88,7 @@ from farcall.testing.memory_catalog import MemoryCatalog, at_or_below
 from farcall.testing.memory_functions import MemoryFunctions
 from farcall.testing.memory_groups import MemoryGroups
 from farcall.testing.memory_invitations import MemoryInvitations
+from farcall.testing.memory_missed import MemoryMissed
 from farcall.testing.memory_people import MemoryPeople
 from farcall.testing.memory_usage import MemoryUsage
 
@@ -126,6 +128,7 @@ class MemoryStore:
         self.invitations = invitations = MemoryInvitations(self.catalog)
         self._usage = MemoryUsage(self.catalog)
         self._audit = MemoryAudit(self.catalog)
+        self._missed = MemoryMissed(self.catalog)
         self._wall = wall
         self._records: dict[bytes, _Record] = {}
         self._last_seq = 0
@@ -169,6 +172,7 @@ class MemoryStore:
             NoteMail: invitations.note_mail,
             ExpireGrants: invitations.expire_grants,
             **functions.handlers,
+            **self._missed.handlers,
             PutPresence: catalog.put_presence,
             EndPresence: catalog.end_presence,
             PinBlob: catalog.pin_blob,
@@ -520,6 +524,9 @@ class MemoryStore:
 
     def _unfinished_of(self, version: int) -> int:
         return sum(r.invocation.version == version and not r.state.final for r in self._records.values())
+
+    async def missed(self) -> list[MissedRow]:
+        return self._missed.rows()
 
     async def presences(self, version: int | None = None, include_gone: bool = False) -> list[PresenceRow]:
         return self.catalog.present(version, include_gone)

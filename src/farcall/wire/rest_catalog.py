@@ -31,6 +31,7 @@ class Function(msgspec.Struct):
     `visibility` says who is shown arguments and results of calls: the caller alone, or the owner too. `link_to` is the
     function's own name where `name` is a link. `last_seen` says when the last worker left, and is null while one is
     there. `typical_seconds` of running are a moving average. `deprecated` is what callers are told, or empty.
+    `missed_calls` of others found no worker since `missed_since`; null for those who may not manage the function.
     """
 
     name: str
@@ -50,6 +51,8 @@ class Function(msgspec.Struct):
     typical_seconds: float | None = None
     deprecated: str = ""
     aliases: list[str] = []
+    missed_calls: int | None = None
+    missed_since: datetime | None = None
 
 
 class FunctionOptions(msgspec.Struct):

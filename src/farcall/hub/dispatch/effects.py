@@ -123,6 +123,14 @@ class Remember:
 
 
 @dataclass(slots=True)
+class Missed:
+    """Calls by these accounts fail, or wait for long, since no worker serves the version."""
+
+    version: int
+    callers: Sequence[int]
+
+
+@dataclass(slots=True)
 class WorkerGone:
     """The core has given the worker up (`lost`), or it left (`gone`): its presence ends."""
 
@@ -152,6 +160,7 @@ Effect = (
     | Answer
     | Refuse
     | Remember
+    | Missed
     | WorkerGone
     | WakeAt
 )

@@ -21,8 +21,10 @@ def submitted(state: State, event: Submitted, now: Now) -> None:
         return
     accepts: list[NewInvocation] = []
     unserved: list[bytes] = []
+    missed: list[int] = []
     eager = event.eager and not version.lease_first
     served = version.ready > 0 and not version.withdrawn
+    waits_long = not served and not waits.in_grace(version, now)
     limits = state.limits
     entries = state.entries
     lane: Lane | None = None
@@ -33,6 +35,7 @@ def submitted(state: State, event: Submitted, now: Now) -> None:
             continue
         if not served and not waits.may_wait(version, item, now):
             unserved.append(item.id)
+            missed.append(item.caller)
             continue
         if lane is None or item.caller != lane_caller or item.priority != lane_priority:
             lane_caller, lane_priority = item.caller, item.priority
@@ -45,6 +48,8 @@ def submitted(state: State, event: Submitted, now: Now) -> None:
         lane.held += 1
         state.held_bytes += len(item.arguments)
         accepts.append(item)
+        if waits_long:
+            missed.append(item.caller)
         if item.expires_at is not None:
             state.timers.at_wall(item.expires_at, ends.expire_if_waiting, entry)
         if full or lane.stored:
@@ -55,6 +60,8 @@ def submitted(state: State, event: Submitted, now: Now) -> None:
         state.out.accepts.append((accepts, event.acknowledge))
     if unserved:
         state.out.refused.append((unserved, waits.no_worker(version)))
+    if missed:
+        waits.miss(state, version, missed)
 
 
 def _submitted_again(state: State, item: NewInvocation, acknowledge: bool) -> None:

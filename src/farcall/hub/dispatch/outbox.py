@@ -24,6 +24,7 @@ class Outbox:
         "completes",
         "gone",
         "leases",
+        "missed",
         "offers",
         "recalls",
         "refused",
@@ -52,6 +53,7 @@ class Outbox:
         self.answers: list[Settlement] = []
         self.refused: list[tuple[list[bytes], Failure]] = []
         self.remembered: list[tuple[bytes, str, dict[str, object]]] = []
+        self.missed: dict[int, list[int]] = {}
         self.gone: list[tuple[str, str]] = []
 
     def stop(self, worker: str, identifier: bytes, fence: int) -> None:
@@ -89,6 +91,8 @@ class Outbox:
             result.extend(effects.Refuse(ids, failure) for ids, failure in self.refused)
         if self.remembered:
             result.append(effects.Remember(self.remembered))
+        if self.missed:
+            result.extend(effects.Missed(version, callers) for version, callers in self.missed.items())
         if self.gone:
             result.extend(effects.WorkerGone(worker, state) for worker, state in self.gone)
         if result:

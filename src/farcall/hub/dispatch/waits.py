@@ -25,9 +25,18 @@ def may_wait(version: Version, invocation: NewInvocation, now: Now) -> bool:
         return True
     if version.withdrawn:
         return False
-    if version.ready:
-        return True
+    return bool(version.ready) or in_grace(version, now)
+
+
+def in_grace(version: Version, now: Now) -> bool:
+    """Whether its last worker left so shortly ago that it may come back."""
     return version.grace_until_mono is not None and now.mono < version.grace_until_mono
+
+
+def miss(state: State, version: Version, callers: list[int]) -> None:
+    """Its owner should hear that these found no worker. What was withdrawn on purpose is missed by nobody."""
+    if callers and not version.withdrawn:
+        state.out.missed.setdefault(version.id, []).extend(callers)
 
 
 def enqueue(state: State, entry: Entry, now: Now, first: bool = False) -> None:
@@ -50,6 +59,7 @@ def enqueue(state: State, entry: Entry, now: Now, first: bool = False) -> None:
 def fail_unserved(state: State, entry: Entry, now: Now) -> None:
     version = entry.lane.version
     failure = no_worker(version)
+    miss(state, version, [entry.invocation.caller])
     if entry.attempts and not version.withdrawn:
         failure = Failure("worker_lost", f"Its worker was lost, and {failure.message[0].lower()}{failure.message[1:]}")
     ends.end(state, entry, InvocationState.FAILED, now, failure)
@@ -80,7 +90,15 @@ def missing_of(version: Version, resources: dict[str, int | float | str | bool])
 def begin_grace(state: State, version: Version, now: Now) -> None:
     """Its last worker has gone: for a while it may come back."""
     version.grace_until_mono = now.mono + state.limits.no_worker_grace_seconds
-    state.timers.at_mono(version.grace_until_mono, check_unserved, version)
+    state.timers.at_mono(version.grace_until_mono, _grace_over, version)
+
+
+def _grace_over(state: State, version: Version, now: Now) -> None:
+    """It did not come back: what may wait no longer fails, and the rest is missed too."""
+    check_unserved(state, version, now)
+    if not (state.recovering or version.ready or in_grace(version, now)):
+        lanes = [lane for level in version.levels.values() for lane in level.lanes.values()]
+        miss(state, version, [lane.key[2] for lane in lanes for entry in lane.ready if entry.in_lane])
 
 
 def check_unserved(state: State, version: Version, now: Now) -> None:

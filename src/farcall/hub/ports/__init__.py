@@ -95,6 +95,15 @@ from farcall.hub.ports.mail import (
     Mailer,
     MailFailed,
 )
+from farcall.hub.ports.missed import (
+    NONE_MISSED,
+    EndMissed,
+    MissedCalls,
+    MissedItem,
+    MissedRow,
+    NoteMissed,
+    NoteTold,
+)
 from farcall.hub.ports.people import (
     AddConfirmation,
     ConfirmationRow,
@@ -128,6 +137,7 @@ from farcall.hub.ports.usage import (
 )
 
 __all__ = [
+    "NONE_MISSED",
     "Accept",
     "AcceptInvitation",
     "AccountRow",
@@ -162,6 +172,7 @@ __all__ = [
     "DeleteNamespace",
     "DeleteVersion",
     "Deprecate",
+    "EndMissed",
     "EndPresence",
     "Erase",
     "ExpireGrants",
@@ -187,11 +198,16 @@ __all__ = [
     "MakeNamespace",
     "MemberRow",
     "MembershipRow",
+    "MissedCalls",
+    "MissedItem",
+    "MissedRow",
     "MoveAlias",
     "Moved",
     "NamespaceRow",
     "Note",
     "NoteMail",
+    "NoteMissed",
+    "NoteTold",
     "Outcome",
     "Page",
     "PinBlob",

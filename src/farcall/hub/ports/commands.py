@@ -31,6 +31,7 @@ from farcall.hub.ports.invitations import (
     PutInvitation,
 )
 from farcall.hub.ports.invocations import Accept, AddNotes, Claim, Complete, FlagCancel, Lease, Requeue
+from farcall.hub.ports.missed import EndMissed, NoteMissed, NoteTold
 from farcall.hub.ports.people import (
     AddConfirmation,
     ConfirmEmail,
@@ -244,4 +245,7 @@ Command = (
     | CloseInvitation
     | NoteMail
     | ExpireGrants
+    | NoteMissed
+    | EndMissed
+    | NoteTold
 )

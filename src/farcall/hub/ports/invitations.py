@@ -83,3 +83,9 @@ class InvitationRow:
     settled_at: float | None
     accepted_by: int | None
     mail: str
+    group_handle: str = ""
+
+    @property
+    def place(self) -> str:
+        """What it is about: a function, a namespace, or a group."""
+        return self.group_handle or self.path

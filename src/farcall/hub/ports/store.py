@@ -12,6 +12,7 @@ from farcall.hub.ports.commands import Command
 from farcall.hub.ports.groups import MemberRow
 from farcall.hub.ports.invitations import InvitationRow
 from farcall.hub.ports.invocations import Lane, Note, Queued
+from farcall.hub.ports.missed import MissedRow
 from farcall.hub.ports.people import ConfirmationRow
 from farcall.hub.ports.rows import (
     AccountRow,
@@ -170,6 +171,9 @@ class Store(Protocol):
 
     async def unfinished_of(self, version: int) -> int:
         """How many invocations of a version have not ended."""
+
+    async def missed(self) -> list[MissedRow]:
+        """Of all functions of which calls are missed now, by key."""
 
     async def presences(self, version: int | None = None, include_gone: bool = False) -> list[PresenceRow]: ...
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import msgspec
 
 from farcall.domain import search
-from farcall.hub.ports import AliasMove, FunctionRow, Hit, LinkRow, NamespaceRow, Page, VersionRow
+from farcall.hub.ports import AliasMove, FunctionRow, Hit, LinkRow, MissedRow, NamespaceRow, Page, VersionRow
 from farcall.stores.sqlite import rows, searching
+from farcall.stores.sqlite.missed import missed_row
 from farcall.stores.sqlite.queries import Speaker
 
 _encode_json = msgspec.json.encode
@@ -90,6 +91,9 @@ class FunctionReads(Speaker):
 
     def alias_moves(self, function: int) -> list[AliasMove]:
         return [AliasMove(*row) for row in self.all("alias_moves", function)]
+
+    def missed(self) -> list[MissedRow]:
+        return [missed_row(row) for row in self.all("missed")]
 
     def unfinished_of(self, version: int) -> int:
         return int(self.one("unfinished_of", version))

@@ -25,6 +25,7 @@ from farcall.hub.ports import (
     Lane,
     MemberRow,
     MembershipRow,
+    MissedRow,
     NamespaceRow,
     Note,
     Page,
@@ -263,6 +264,9 @@ class SqliteStore:
 
     async def unfinished_of(self, version: int) -> int:
         return await self._ask().ask(lambda reads: reads.unfinished_of(version))
+
+    async def missed(self) -> list[MissedRow]:
+        return await self._ask().ask(lambda reads: reads.missed())
 
     async def presences(self, version: int | None = None, include_gone: bool = False) -> list[PresenceRow]:
         return await self._ask().ask(lambda reads: reads.presences(version, include_gone))

@@ -72,6 +72,7 @@ from farcall.stores.sqlite.groups import GroupCommands
 from farcall.stores.sqlite.inflow import AcceptOrder, Admission, Inflow
 from farcall.stores.sqlite.invitations import InvitationCommands
 from farcall.stores.sqlite.invocations import InvocationCommands
+from farcall.stores.sqlite.missed import MissedCommands
 from farcall.stores.sqlite.people import PeopleCommands
 from farcall.stores.sqlite.presence import PresenceCommands
 from farcall.stores.sqlite.queries import Statements
@@ -160,6 +161,7 @@ class Writer:
         functions = FunctionCommands(connection, statements)
         invitations = InvitationCommands(connection, statements)
         groups = GroupCommands(connection, statements)
+        missed = MissedCommands(connection, statements)
         people = PeopleCommands(connection, statements)
         presence = PresenceCommands(connection, statements)
         usage = UsageCommands(connection, statements)
@@ -194,6 +196,7 @@ class Writer:
             NoteMail: invitations.note_mail,
             ExpireGrants: invitations.expire_grants,
             **functions.handlers,
+            **missed.handlers,
             PutPresence: presence.put_presence,
             EndPresence: presence.end_presence,
             PinBlob: presence.pin_blob,
@@ -225,7 +228,7 @@ class Writer:
         return False
 
     def wake(self) -> bool:
-        """What is lazy has lingered long enough; True: it came later than was thought, so this is to be called again."""
+        """What is lazy has lingered long enough; True: it came later than thought, so this is to be called again."""
         if self._queue and self._left:
             self._left = False
             return True

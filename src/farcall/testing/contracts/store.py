@@ -9,6 +9,7 @@ from farcall.testing.contracts.store_catalog import CatalogContract
 from farcall.testing.contracts.store_functions import FunctionsContract
 from farcall.testing.contracts.store_groups import GroupsContract
 from farcall.testing.contracts.store_invitations import InvitationsContract
+from farcall.testing.contracts.store_missed import MissedContract
 from farcall.testing.contracts.store_people import PeopleContract
 from farcall.testing.contracts.store_presence import PresenceContract
 from farcall.testing.contracts.store_records import RecordsContract
@@ -25,6 +26,7 @@ class StoreContract(
     PeopleContract,
     GroupsContract,
     InvitationsContract,
+    MissedContract,
     PresenceContract,
     UsageContract,
 ):

@@ -53,6 +53,7 @@ class Hub:
             effects.Answer: lambda effect: self._tell("settled", effect.items),
             effects.Refuse: lambda effect: self._tell("refused", effect.ids),
             effects.Remember: lambda effect: None,
+            effects.Missed: lambda effect: None,
             effects.WorkerGone: self._worker_gone,
             effects.WakeAt: self._wake_at,
         }

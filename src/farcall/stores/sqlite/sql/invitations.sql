@@ -14,7 +14,8 @@ WHERE email = ?1 AND path = ?2 AND coalesce(group_account, 0) = coalesce(?3, 0) 
 
 -- name: invitation_columns
 invitations.key, invitations.email, path, level, group_account, invitations.limits, invited_by, accounts.handle,
-    invitations.created_at, expires_at, grant_expires_at, state, settled_at, accepted_by, mail
+    invitations.created_at, expires_at, grant_expires_at, state, settled_at, accepted_by, mail,
+    coalesce((SELECT groups.handle FROM accounts AS groups WHERE groups.key = group_account), '')
 
 -- name: invitation_by_key
 SELECT {invitation_columns}
@@ -31,7 +32,8 @@ FROM invitations JOIN accounts ON accounts.key = invited_by
 WHERE invitations.email = ?1 AND state = 'open' ORDER BY invitations.key
 
 -- name: invitations_given
--- Those that an account made (?1), or that lie at or below a path (?2, a JSON array), and were not accepted or revoked.
+-- Those that an account made (?1), or that lie at or below a path (?2, a JSON array) or are for a group of that handle,
+-- and were not accepted or revoked.
 SELECT {invitation_columns}
 FROM invitations JOIN accounts ON accounts.key = invited_by
 WHERE invitations.key IN (
@@ -39,6 +41,9 @@ WHERE invitations.key IN (
         UNION
         SELECT invitations.key FROM json_each(?2) AS root JOIN invitations ON invitations.path = root.value
             OR (invitations.path >= root.value || '/' AND invitations.path < root.value || '0')
+        UNION
+        SELECT invitations.key FROM json_each(?2) AS root JOIN accounts AS groups ON groups.handle = root.value
+            JOIN invitations ON group_account = groups.key
     )
     AND state IN ('open', 'declined')
 ORDER BY invitations.key
