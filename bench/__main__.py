@@ -18,7 +18,7 @@ from bench.peers import NAMES
 from bench.processes import ROOT
 from bench.report import Outcomes, report
 
-SUBJECTS = (*NAMES, "figures")
+SUBJECTS = (*NAMES, "figures", "catalog")
 LIMIT_SECONDS = 600
 """How long one subject may take. The slowest peers need about two minutes."""
 

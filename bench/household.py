@@ -28,9 +28,9 @@ class Household:
         command = [program("farcall"), "hub", "--data", str(self.data), "--port", str(self.port)]
         self.hub_pid = self._processes.start("hub", command)
         self._processes.wait_until(self._is_ready, "farcall hub")
-        admin = (self.data / "admin-token").read_text().strip()
-        self._alice = self._account("alice", admin)
-        self.bob = self._account("bob", admin)
+        self.admin = (self.data / "admin-token").read_text().strip()
+        self._alice = self._account("alice", self.admin)
+        self.bob = self._account("bob", self.admin)
 
     def serve(self, file: str, function: str) -> int:
         """Let Alice serve `bench/<file>` on two slots and share `alice/<function>` with Bob. Returns the process id."""
@@ -40,6 +40,10 @@ class Household:
         self._processes.wait_until(lambda: self._is_served(f"alice/{function}"), f"farcall serve {file}")
         self._farcall(self._alice, "share", f"alice/{function}", "bob")
         return pid
+
+    def share_with_bob(self, path: str) -> None:
+        """Let Bob see a namespace, whoever owns it: an administrator keeps order."""
+        self._farcall(self.admin, "share", path, "bob", "--can", "view")
 
     def _account(self, handle: str, admin: str) -> str:
         command = ("account", "create", handle, f"{handle}@example.org", "--print-token")

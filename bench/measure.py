@@ -18,10 +18,11 @@ class Method:
     repeats: int = 7
     """How many times a figure that starts a process is taken; the median counts."""
     array_megabytes: int = 100
+    catalog_functions: int = 100_000
 
 
 FULL = Method()
-QUICK = Method(warmups=10, calls=100, bursts=(1_000,), repeats=3, array_megabytes=20)
+QUICK = Method(warmups=10, calls=100, bursts=(1_000,), repeats=3, array_megabytes=20, catalog_functions=5_000)
 
 
 def latencies_ms(act: Callable[[int], None], method: Method) -> tuple[float, float]:

@@ -32,6 +32,8 @@ GOALS = (
     Goal("hub + worker idle, MiB resident", "figures", "idle_resident_mib", True, 150),
     Goal("import farcall, ms", "figures", "import_ms", True, 100),
     Goal("farcall --help, ms", "figures", "help_ms", True, 150),
+    Goal("search of 100,000 functions, 1 % visible, p95, ms", "catalog", "search_part_p95_ms", True, 30),
+    Goal("first page of a namespace of 10,000, p95, ms", "catalog", "list_namespace_p95_ms", True, 20),
     Goal("large array, part of loopback speed", "figures", "array_of_loopback", False, 0.5),
 )
 
@@ -48,7 +50,17 @@ FIGURES = {
     "array_seconds": "  through a function (s)",
     "loopback_seconds": "  over loopback alone (s)",
     "array_of_loopback": "  part of loopback speed",
+    "catalog_functions": "functions in the catalog",
+    "search_part_p50_ms": "  search over REST, 1 % visible, p50 (ms)",
+    "search_part_p95_ms": "  search over REST, 1 % visible, p95 (ms)",
+    "search_all_p50_ms": "  search over REST, all visible, p50 (ms)",
+    "search_all_p95_ms": "  search over REST, all visible, p95 (ms)",
+    "list_part_p95_ms": "  first page over REST, 1 % visible, p95 (ms)",
+    "list_all_p95_ms": "  first page over REST, all visible, p95 (ms)",
+    "list_namespace_p95_ms": "  first page of a namespace of 10,000, p95 (ms)",
 }
+OWN = ("figures", "catalog")
+"""The subjects that are farcall's alone."""
 
 
 def report(outcomes: Outcomes) -> str:
@@ -88,7 +100,7 @@ def _times(above: dict[str, float], below: dict[str, float], figure: str) -> str
 
 
 def _own_figures(outcomes: Outcomes) -> Iterator[str]:
-    figures = outcomes.get("figures", {}).get("figures", {})
+    figures = {key: value for name in OWN for key, value in outcomes.get(name, {}).get("figures", {}).items()}
     yield from aligned([[words, number(figures[key])] for key, words in FIGURES.items() if key in figures])
 
 

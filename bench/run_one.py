@@ -44,9 +44,17 @@ def run_figures(method: Method) -> dict[str, Any]:
     return {"figures": take_figures(method)}
 
 
+def run_catalog(method: Method) -> dict[str, Any]:
+    from bench.catalog import take_catalog_figures
+
+    with tempfile.TemporaryDirectory(prefix="bench-catalog-", ignore_cleanup_errors=True) as scratch:
+        return {"figures": take_catalog_figures(method, Path(scratch))}
+
+
 def main(name: str, output: str, *flags: str) -> None:
     method = QUICK if "--quick" in flags else FULL
-    outcome = run_figures(method) if name == "figures" else run_peer(name, method)
+    own = {"figures": run_figures, "catalog": run_catalog}
+    outcome = own[name](method) if name in own else run_peer(name, method)
     Path(output).write_text(json.dumps(outcome))
 
 
