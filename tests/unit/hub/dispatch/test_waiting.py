@@ -251,3 +251,50 @@ def test_explain_counts_who_is_ahead() -> None:
     [single] = table.submit(1, caller=2)
     assert table.core.queue_position(single) == 1
     assert "1 ahead of it; 1 other caller takes turns" in table.reasons(single)
+
+
+def missed(table: Table) -> list[tuple[int, list[int]]]:
+    return [(effect.version, list(effect.callers)) for effect in table.take(effects.Missed)]
+
+
+def test_calls_that_find_no_worker_are_missed_also_those_that_wait_for_one() -> None:
+    table = Table()
+    table.version()
+    table.submit(2, caller=7, commit=False)
+    assert missed(table) == [(1, [7, 7])]
+    table.submit(caller=8, queue=True)
+    assert missed(table) == [(1, [8])]
+    table.worker("w1")
+    table.submit(caller=7)
+    assert missed(table) == []
+
+
+def test_calls_in_the_grace_are_missed_only_once_it_is_over() -> None:
+    table = Table()
+    table.version()
+    table.worker("w1")
+    table.feed(events.WorkerDisconnected("w1"))
+    table.submit(caller=7)
+    table.submit(caller=8, queue=True)
+    assert missed(table) == []
+    table.wait(5)
+    assert missed(table) == [(1, [7, 8])]
+
+
+def test_a_worker_that_comes_back_in_time_misses_nothing() -> None:
+    table = Table()
+    table.version()
+    table.worker("w1")
+    table.feed(events.WorkerDisconnected("w1"))
+    table.submit(caller=7, queue=True)
+    table.worker("w1")
+    table.wait(5)
+    assert missed(table) == []
+
+
+def test_what_was_withdrawn_on_purpose_is_missed_by_nobody() -> None:
+    table = Table()
+    table.version()
+    table.feed(events.VersionWithdrawn(1, deleted=True))
+    table.submit(caller=7, commit=False)
+    assert missed(table) == []
