@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from farcall.domain.errors import Failure
-from farcall.domain.states import InvocationState, WorkerState
+from farcall.domain.states import AttemptState, WorkerState
 from farcall.hub.dispatch import ends, recovery, waits
 from farcall.hub.dispatch.events import (
     AccessChanged,
@@ -14,7 +13,7 @@ from farcall.hub.dispatch.events import (
     Now,
 )
 from farcall.hub.dispatch.liveness import await_silence
-from farcall.hub.dispatch.records import Entry
+from farcall.hub.dispatch.records import Entry, Worker
 from farcall.hub.dispatch.state import State, holder
 
 
@@ -87,14 +86,22 @@ def access_changed(state: State, event: AccessChanged, now: Now) -> None:
             if lane.stored:
                 waits.begin_sweep(state, lane.key)
         for entry in waiting:
-            end_revoked(state, entry, now)
+            ends.end_revoked(state, entry, now)
+        for worker in state.workers.values():
+            _take_back(state, worker, event.caller, identifier)
 
 
-def end_revoked(state: State, entry: Entry, now: Now) -> None:
-    name = entry.lane.version.facts.name
-    message = f"It was cancelled while it waited: the permission to call {name} was taken back, or has ended."
-    failure = Failure("cancelled", message, "Ask whoever shared it.")
-    ends.end(state, entry, InvocationState.CANCELLED, now, failure)
+def _take_back(state: State, worker: Worker, caller: int, version: int) -> None:
+    """What was sent ahead and waits at the worker ends when it comes back; what has started there stays."""
+    keys = [
+        (entry.invocation.id, entry.fence)
+        for entry in worker.open.values()
+        if (entry.lane.caller, entry.lane.version.id) == (caller, version)
+        and entry.attempt is AttemptState.LEASED
+        and not entry.leasing
+    ]
+    if keys and worker.state is not WorkerState.AWAY:
+        state.out.recalls.setdefault(worker.boot, []).extend(keys)
 
 
 def caller_gone(state: State, event: CallerGone, now: Now) -> None:

@@ -113,6 +113,13 @@ def end_cancelled(
     )
 
 
+def end_revoked(state: State, entry: Entry, now: Now, fence: int = 0) -> None:
+    """Its caller may not make this call any more, and it does not run."""
+    name = entry.lane.version.facts.name
+    message = f"It was cancelled while it waited: the permission to call {name} was taken back, or has ended."
+    end(state, entry, InvocationState.CANCELLED, now, Failure("cancelled", message, "Ask whoever shared it."), fence)
+
+
 def discard_rejected(state: State, entry: Entry) -> None:
     """It was never accepted: forget it, and let the worker drop what it may hold."""
     if entry.worker is not None and entry.fence:

@@ -19,7 +19,8 @@ def lease_committed(state: State, event: LeaseCommitted, now: Now) -> None:
             continue
         entry.leasing = False
         worker = entry.worker
-        if entry.cancel is not None or worker.state is not WorkerState.READY or len(worker.open) > worker.credit:
+        unwanted = entry.cancel is not None or state.is_revoked(entry.lane)
+        if unwanted or worker.state is not WorkerState.READY or len(worker.open) > worker.credit:
             retries.give_back(state, entry, now, "not_offered")
         else:
             offered = Offered(entry.invocation, entry.fence, entry.attempts)

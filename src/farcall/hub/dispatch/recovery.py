@@ -137,6 +137,8 @@ def reconcile(state: State, worker: Worker, resumes: Sequence[Resumed], now: Now
         if held.get(identifier) == entry.fence:
             if entry.cancel_committed:
                 state.out.stop(worker.boot, identifier, entry.fence)
+            elif entry.attempt is AttemptState.LEASED and state.is_revoked(entry.lane):
+                state.out.recalls.setdefault(worker.boot, []).append((identifier, entry.fence))
         elif entry.lane.version.options.never_twice or entry.attempt is not AttemptState.LEASED:
             retries.lost(state, entry, now, "its worker came back without it")
         else:

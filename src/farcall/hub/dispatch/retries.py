@@ -36,6 +36,8 @@ def lost(state: State, entry: Entry, now: Now, why: str, failure: Failure | None
         ends.end(state, entry, InvocationState.FAILED, now, broken, entry.fence)
     elif entry.tries_left <= 0 or options.never_twice or not failure.kind.retryable:
         ends.end(state, entry, InvocationState.FAILED, now, failure, entry.fence)
+    elif state.is_revoked(entry.lane):
+        ends.end_revoked(state, entry, now, entry.fence)
     else:
         placed = f"attempt {entry.attempts} was placed on worker {boot} by {options.policy}"
         state.note(entry, now, "placed", placed, at=entry.offered_at)
@@ -76,6 +78,9 @@ def give_back(state: State, entry: Entry, now: Now, reason: str, recorded: bool 
     entry.attempts -= 1
     if entry.cancel_committed:
         ends.end_cancelled(state, entry, now, entry.fence)
+        return
+    if state.is_revoked(entry.lane) and entry.cancel is None:
+        ends.end_revoked(state, entry, now, entry.fence)
         return
     if reason != "recalled":
         state.note(entry, now, "returned", f"returned unstarted: {_MEANING.get(reason, reason)}", worker=boot)

@@ -109,6 +109,10 @@ class State:
         entry.in_lane = False
         entry.lane.version.backing_off.pop(entry.invocation.id, None)
 
+    def is_revoked(self, lane: Lane) -> bool:
+        """Whether its caller may not make these calls any more."""
+        return (lane.caller, lane.version.id) in self.revoked
+
     def window_full(self) -> bool:
         return len(self.entries) >= self.limits.window_items or self.held_bytes >= self.limits.window_bytes
 

@@ -7,7 +7,7 @@ The store's answers must be given to the core in the order of its commands.
 
 from __future__ import annotations
 
-from farcall.hub.dispatch import cancels, ends, waits
+from farcall.hub.dispatch import ends, waits
 from farcall.hub.dispatch.events import Claimed, Now, Reclaimed
 from farcall.hub.dispatch.lanes import ask, put, wake
 from farcall.hub.dispatch.records import Entry, Lane
@@ -40,7 +40,7 @@ def _take_in(state: State, lane: Lane, reclaimed: Reclaimed, now: Now) -> bool:
     invocation = reclaimed.invocation
     identifier = invocation.id
     version = lane.version
-    revoked = (lane.caller, version.id) in state.revoked
+    revoked = state.is_revoked(lane)
     expired = invocation.expires_at is not None and invocation.expires_at <= now.wall
     unserved = not waits.may_wait(version, invocation, now)
     flagged = reclaimed.cancelled or identifier in state.cancelling or identifier in state.unseen_cancels
@@ -56,7 +56,7 @@ def _take_in(state: State, lane: Lane, reclaimed: Reclaimed, now: Now) -> bool:
         if entry.cancel_committed:
             ends.end_cancelled(state, entry, now)
     elif revoked:
-        cancels.end_revoked(state, entry, now)
+        ends.end_revoked(state, entry, now)
     elif expired:
         ends.expire(state, entry, now)
     elif unserved:

@@ -121,6 +121,70 @@ def test_access_that_is_withdrawn_ends_what_waits_and_leaves_what_runs() -> None
     assert [item.invocation.id for item in table.offers()] == others
 
 
+def a_table_with_prefetched_ones() -> tuple[Table, list[effects.Offered]]:
+    """Four calls of one caller at a worker with one slot; the first has started."""
+    table = Table()
+    table.version()
+    table.worker(slots=1, credit=4)
+    table.submit(5)
+    table.finish("w1", table.offers()[0], run_seconds=0.0001)
+    table.commit()
+    held = table.offers()
+    assert len(held) == 4
+    table.feed(events.Started("w1", [(held[0].invocation.id, held[0].fence)]))
+    return table, held
+
+
+def keys(held: list[effects.Offered]) -> list[tuple[bytes, int]]:
+    return [(item.invocation.id, item.fence) for item in held]
+
+
+def test_access_that_is_withdrawn_takes_back_what_waits_at_a_worker() -> None:
+    table, held = a_table_with_prefetched_ones()
+    table.feed(events.AccessChanged(1, [1]))
+    [recall] = table.take(effects.Recall)
+    assert list(recall.items) == keys(held[1:])
+    table.feed(events.Returned("w1", [(*key, "recalled") for key in keys(held[1:])]))
+    ends = table.take_completions()
+    assert {end.id for end in ends} == {item.invocation.id for item in held[1:]}
+    assert {(end.state, end.failure is not None and "taken back" in end.failure.message) for end in ends} == {
+        (InvocationState.CANCELLED, True)
+    }
+    table.finish("w1", held[0])
+    assert table.take_completions()[0].state is InvocationState.SUCCEEDED
+    assert not table.offers()
+
+
+def test_access_that_is_withdrawn_while_a_worker_is_away_takes_back_what_waits_there_when_it_returns() -> None:
+    table, held = a_table_with_prefetched_ones()
+    table.feed(events.WorkerDisconnected("w1"))
+    table.feed(events.AccessChanged(1, [1]))
+    assert not table.take(effects.Recall)
+    table.feed(events.WorkerJoined("w1", 1, 1, 4, {}, [events.Resumed(*key) for key in keys(held)]))
+    [recall] = table.take(effects.Recall)
+    assert list(recall.items) == keys(held[1:])
+
+
+def test_what_was_lost_after_access_was_withdrawn_is_not_tried_again() -> None:
+    table = a_table(tries=3)
+    [identifier] = table.submit()
+    [offered] = table.offers()
+    table.feed(events.AccessChanged(1, [1]))
+    table.finish("w1", offered, AttemptState.LOST)
+    [end] = table.take_completions()
+    assert (end.id, end.state) == (identifier, InvocationState.CANCELLED)
+    assert not table.take(effects.CommitRequeue)
+
+
+def test_access_that_is_withdrawn_between_lease_and_offer_prevents_the_offer() -> None:
+    table = a_table(tries=1)
+    [identifier] = table.submit()
+    table.feed(events.AccessChanged(1, [1]))
+    table.feed(events.LeaseCommitted([identifier]))
+    assert not table.offers()
+    assert table.take_completions()[0].state is InvocationState.CANCELLED
+
+
 def test_a_wish_that_could_not_be_recorded_is_recorded_when_the_store_works() -> None:
     table = a_table()
     ids = table.submit(2)
