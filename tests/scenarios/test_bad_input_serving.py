@@ -76,7 +76,7 @@ def test_what_is_not_ones_own_cannot_be_served(world: World) -> None:
 def test_options_of_serve_are_checked(world: World) -> None:
     refused(world.farcall("serve", "functions.py", "--slots", "0", who="alice"), "slots", code=2)
     refused(world.farcall("serve", "functions.py", "--label", "gpu", who="alice"), "KEY=VALUE", code=2)
-    refused(world.farcall("serve", who="alice"), "Missing argument", code=2)
+    refused(world.farcall("serve", who="alice"), "takes a Python file", code=2)
 
 
 # -- hubs that do not start --------------------------------------------------------------------------------------------

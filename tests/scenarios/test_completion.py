@@ -48,7 +48,7 @@ def completed(world: World, shell: str, words: str) -> list[str]:
         export PATH={bin_directory}:$PATH
         eval "$(farcall completion {shell})"
         COMP_WORDS=({words}) COMP_CWORD=$(( $(set -- {words}; echo $#) - 1 ))
-        _farcall_completion
+        _farcall_completion farcall
         printf '%s\\n' "${{COMPREPLY[@]}}"
     """
     done = subprocess.run(
