@@ -52,5 +52,5 @@ CREATE INDEX alias_moves_by_function ON alias_moves (function, alias);
 
 -- One row per function; `words` is what `searching.py` makes of it.
 CREATE VIRTUAL TABLE search USING fts5 (
-    words, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii', prefix = '2 3 4'
+    words, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii', prefix = '2 3 4 5 6 7 8 9'
 );
