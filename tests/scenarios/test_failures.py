@@ -110,6 +110,7 @@ def test_submitted_invocations_survive_hub_and_caller(world: World) -> None:
         square = client.get("alice/square")
         identifiers = [square.submit(x, 0.05).id for x in range(30)]
     world.kill_hub()
+    world.hub_settings["FARCALL_HUB_NO_WORKER_GRACE_SECONDS"] = "10"  # the worker dials again within 3
     world.start_hub()
     with connect(world) as client:
         assert [client.invocation(identifier).result(30) for identifier in identifiers] == [x * x for x in range(30)]
