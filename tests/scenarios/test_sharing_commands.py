@@ -82,3 +82,21 @@ def test_the_same_from_python(town: Town) -> None:
         with pytest.raises(farcall.NotFound):
             bob.decline("i424242")
         assert alice.unshare("alice/python", "bob@example.org")
+
+
+def test_an_address_is_invited_into_a_group_and_joins_it(town: Town) -> None:
+    assert town.farcall("groups", "create", "readers", who="alice").returncode == 0
+    invited = town.farcall("groups", "add", "readers", "bob@example.org", who="alice")
+    assert invited.stdout.startswith("bob@example.org is invited to the group readers, as a member;"), invited.stderr
+    assert "alice invites you to the group readers" in invited.stdout
+    taken_back = town.farcall("groups", "remove", "readers", "bob@example.org", who="alice")
+    assert (taken_back.returncode, taken_back.stderr) == (0, "")
+    again = town.farcall("groups", "remove", "readers", "bob@example.org", who="alice")
+    assert (again.returncode, "is not invited to readers" in again.stderr) == (1, True)
+    with farcall.connect(town.url, town.tokens["alice"]) as alice:
+        link = alice.groups.invite("readers", "bob@example.org", "manager")["link"]
+    assert "readers" in town.farcall("invites", who="bob").stdout
+    accepted = town.farcall("accept", link, who="bob")
+    assert accepted.stdout == "You are now a manager of the group readers, to which alice invited you.\n"
+    shown = town.farcall("groups", "show", "readers", who="bob").stdout
+    assert [line.split() for line in shown.splitlines() if "bob" in line] == [["bob", "manager"]]

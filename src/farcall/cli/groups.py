@@ -8,6 +8,7 @@ import click
 
 from farcall.cli.output import count, json_option, print_json, print_table, when
 from farcall.cli.remote import path, rest
+from farcall.cli.sharing import say_invited
 
 
 @click.group()
@@ -58,13 +59,24 @@ def show(handle: str, as_json: bool) -> None:
 
 @groups.command("add")
 @click.argument("handle")
-@click.argument("member")
+@click.argument("member", metavar="EMAIL|MEMBER")
 @click.option("--manager", is_flag=True, help="May also manage: share, delete, add and remove members.")
 @json_option
 def add(handle: str, member: str, manager: bool, as_json: bool) -> None:
-    """Let MEMBER belong to the group HANDLE, or change what MEMBER is in it."""
-    body = {"role": "manager" if manager else "member"}
-    group = rest().put(path("groups", handle, "members", member), body)
+    """Let MEMBER belong to the group HANDLE, or change what MEMBER is in it.
+
+    An EMAIL address gets an invitation, which waits until somebody who has that address accepts it; an account is not
+    needed before.
+    """
+    role = "manager" if manager else "member"
+    if "@" in member:
+        made = rest().post(path("groups", handle, "invitations"), {"email": member, "role": role})
+        if as_json:
+            print_json(made)
+        else:
+            say_invited(made, f"to the group {made['path']}, as a {role}")
+        return
+    group = rest().put(path("groups", handle, "members", member), {"role": role})
     if as_json:
         print_json(group)
     else:
@@ -73,11 +85,17 @@ def add(handle: str, member: str, manager: bool, as_json: bool) -> None:
 
 @groups.command("remove")
 @click.argument("handle")
-@click.argument("member")
+@click.argument("member", metavar="EMAIL|MEMBER")
 @json_option
 def remove(handle: str, member: str, as_json: bool) -> None:
-    """End the membership of MEMBER in the group HANDLE, at once."""
-    rest().delete(path("groups", handle, "members", member))
+    """End the membership of MEMBER in the group HANDLE, or the invitation of EMAIL into it, at once."""
+    if "@" in member:
+        from farcall.client import sharing
+
+        if not sharing.unshare(rest(), handle, member):
+            raise click.ClickException(f"{member} is not invited to {handle}; farcall shares lists who is.")
+    else:
+        rest().delete(path("groups", handle, "members", member))
     if as_json:
         print_json({"group": handle, "removed": member})
     else:

@@ -66,7 +66,12 @@ def _say_shared(answer: dict[str, Any]) -> None:
     if answer["handle"]:
         click.echo(f"{answer['handle']} may now {what}")
         return
-    click.echo(f"{answer['email']} is invited to {what}; the invitation waits until {clock(answer['open_until'])}")
+    say_invited(answer, f"to {what}")
+
+
+def say_invited(answer: dict[str, Any], what: str) -> None:
+    """That an address is invited, and what became of the e-mail."""
+    click.echo(f"{answer['email']} is invited {what}; the invitation waits until {clock(answer['open_until'])}")
     if answer["mail"] == "sent":
         click.echo("  the e-mail is sent")
     elif answer["mail"] == "sending":
@@ -175,7 +180,10 @@ def accept(invite: str, as_json: bool) -> None:
     if as_json:
         print_json(answer)
         return
-    click.echo(f"You may now {answer['can']} {answer['path']}, which {answer['by']} shares with you.")
+    if answer["can"] in ("member", "manager"):
+        click.echo(f"You are now a {answer['can']} of the group {answer['path']}, to which {answer['by']} invited you.")
+    else:
+        click.echo(f"You may now {answer['can']} {answer['path']}, which {answer['by']} shares with you.")
 
 
 @click.command()

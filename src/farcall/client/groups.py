@@ -34,6 +34,11 @@ class Groups:
         group: dict[str, Any] = self._rest.put(_path(handle, "members", member), {"role": role})
         return group
 
+    def invite(self, handle: str, email: str, role: str = "member") -> dict[str, Any]:
+        """Invite an e-mail address, with or without an account, into the group. Returns the invitation."""
+        made: dict[str, Any] = self._rest.post(_path(handle, "invitations"), {"email": email, "role": role})
+        return made
+
     def remove(self, handle: str, member: str) -> None:
         """End a membership, at once."""
         self._rest.delete(_path(handle, "members", member))

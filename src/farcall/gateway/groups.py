@@ -6,6 +6,7 @@ from typing import Any
 
 from farcall.gateway.exchange import Exchange, Reply, moment
 from farcall.gateway.operations import Answer, Operation
+from farcall.gateway.shares import invited_reply
 from farcall.hub import groups
 from farcall.wire import rest, rest_groups
 
@@ -36,6 +37,12 @@ async def put_member(x: Exchange) -> Reply:
 async def remove_member(x: Exchange) -> Reply:
     await x.hub.groups.remove_member(x.subject, x.path("handle"), x.path("member"))
     return Reply(None, 204)
+
+
+async def invite_member(x: Exchange) -> Reply:
+    asked = await x.asked(rest_groups.NewGroupInvitation)
+    handle = x.path("handle")
+    return invited_reply(x, await x.hub.invitations.invite_member(x.subject, asked.email, handle, asked.role))
 
 
 def _group(group: groups.Group) -> rest_groups.Group:
@@ -108,5 +115,16 @@ OPERATIONS = (
         {204: Answer(None, "No member any more.")},
         "groups",
         errors=("conflict",),
+    ),
+    Operation(
+        "POST",
+        "/v1/groups/{handle}/invitations",
+        "invite_member",
+        "Invite an e-mail address into a group; GET and DELETE /v1/shares list and take back. For its managers.",
+        invite_member,
+        {201: Answer(rest.ShareMade, "The invitation; it waits for whoever has the address.")},
+        "groups",
+        body=rest_groups.NewGroupInvitation,
+        errors=("conflict", "quota_exceeded"),
     ),
 )

@@ -9,7 +9,7 @@ from farcall.domain.errors import Refused
 from farcall.gateway.exchange import Exchange, Reply, moment, moment_or_none, seconds_of
 from farcall.gateway.operations import Answer, Operation
 from farcall.hub import ports
-from farcall.hub.invitations import Wanted
+from farcall.hub.invitations import Invited, Wanted
 from farcall.hub.shares import managed_roots
 from farcall.wire import rest
 
@@ -39,6 +39,11 @@ async def create_share(x: Exchange) -> Reply:
         row = await x.hub.shares.share(x.subject, asked.handle, wanted)
         return Reply(_made(_grant(row, x.subject)), 201)
     invited = await x.hub.invitations.invite(x.subject, asked.email, wanted)
+    return invited_reply(x, invited)
+
+
+def invited_reply(x: Exchange, invited: Invited) -> Reply:
+    """What whoever invites is told."""
     return Reply(_made(_invitation(x, invited.row), invited.link, invited.text), 201)
 
 
@@ -59,8 +64,10 @@ async def list_invites(x: Exchange) -> Reply:
 
 
 async def accept_invite(x: Exchange) -> Reply:
-    grant = await x.hub.invitations.accept(x.subject, x.path("id"))
-    return Reply(_grant(grant, x.subject))
+    given = await x.hub.invitations.accept(x.subject, x.path("id"))
+    if isinstance(given, ports.GrantRow):
+        return Reply(_grant(given, x.subject))
+    return Reply(_membership(given, x.subject))
 
 
 async def decline_invite(x: Exchange) -> Reply:
@@ -89,11 +96,30 @@ def _grant(row: ports.GrantRow, subject: access.Subject) -> rest.Share:
     )
 
 
+def _membership(row: ports.InvitationRow, subject: access.Subject) -> rest.Share:
+    """What an invitation into a group gave."""
+    return rest.Share(
+        f"i{row.key}",
+        row.place,
+        subject.handle,
+        "",
+        row.level,
+        "active",
+        "received",
+        row.by_handle,
+        moment(row.created_at),
+        None,
+        None,
+        limits.NO_LIMITS,
+        "",
+    )
+
+
 def _invitation(x: Exchange, row: ports.InvitationRow) -> rest.Share:
     over = row.expires_at is not None and row.expires_at <= time.time()
     return rest.Share(
         f"i{row.key}",
-        row.path,
+        row.place,
         "",
         row.email,
         row.level,
@@ -116,7 +142,7 @@ def _made(share: rest.Share, link: str = "", text: str = "") -> rest.ShareMade:
 def _invite(row: ports.InvitationRow) -> rest.Invite:
     return rest.Invite(
         f"i{row.key}",
-        row.path,
+        row.place,
         row.level,
         row.by_handle,
         moment(row.created_at),

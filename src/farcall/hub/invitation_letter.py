@@ -31,7 +31,7 @@ def letter(invitation: Invitation) -> ports.Mail:
     functions = [f"{function.name}{line(function.signature)}" for function in offer.functions[:_SHOWN]]
     summaries = [line(function.summary) for function in offer.functions[:_SHOWN]]
     more = ["… and more"] if offer.more or len(offer.functions) > _SHOWN else []
-    what = f"{by} shares {offer.thing} with you, on the Farcall hub at {invitation.hub}."
+    what = f"{by} {line(offer.deed)}, on the Farcall hub at {invitation.hub}."
     able = f"You will be able to {offers.abilities(row.level, offer.single)}."
     if row.level != "view":
         able += " The code stays with its owner: nothing of it is copied to you."
@@ -76,7 +76,8 @@ def letter(invitation: Invitation) -> ports.Mail:
         f'<p><a href="{escape(invitation.link)}">Look at it, accept or decline</a></p>'
         f"<p><small>{escape(' '.join((*facts, alone, stranger)))}</small></p></body></html>\n"
     )
-    return ports.Mail(row.email, f"{by} shares {line(offer.path)} with you", text, html)
+    subject = line(offer.deed if offer.group else f"shares {offer.path} with you")
+    return ports.Mail(row.email, f"{by} {subject}", text, html)
 
 
 def _facts(row: ports.InvitationRow) -> list[str]:

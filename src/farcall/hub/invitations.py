@@ -1,4 +1,5 @@
-"""Invitations: something is shared with an e-mail address, and waits there for an account with that address.
+"""Invitations: something is shared with an e-mail address, or a group waits for whoever has it, until an account with
+that address accepts.
 
 The secret in an invitation's link was sent to the address, or handed over by whoever invites: holding it proves the
 address. Whether the address has an account changes nothing, and is told to nobody. The secret is stored as a digest
@@ -21,7 +22,7 @@ from blake3 import blake3
 from farcall.domain import access, names, people
 from farcall.domain.errors import Refused
 from farcall.domain.limits import NO_LIMITS, Limits
-from farcall.hub import audit, invitation_letter, mail, offers, ports, subjects
+from farcall.hub import audit, groups, invitation_letter, mail, offers, ports, subjects
 from farcall.hub.accounts import Accounts
 from farcall.hub.whereabouts import NOWHERE, Whereabouts
 
@@ -88,8 +89,23 @@ class Invitations:
 
     async def invite(self, subject: access.Subject, email: str, wanted: Wanted) -> Invited:
         """Share `wanted` with whoever has that address; replaces an earlier invitation. Raises Refused."""
+        where = shareable(subject, wanted, self._wall())
+        return await self._put(subject, email, where, wanted)
+
+    async def invite_member(self, subject: access.Subject, email: str, handle: str, role: groups.Role) -> Invited:
+        """Let whoever has that address join the group `handle`, in this role; replaces an earlier invitation to it.
+
+        Raises Refused (not_found, permission_denied, invalid_request, quota_exceeded).
+        """
+        group = await groups.managed(self._store, subject, handle)
+        if _same(_address(email), (await self._accounts.me(subject)).email):
+            raise Refused("invalid_request", "That is your own address.", f"farcall groups show {group.handle}")
+        return await self._put(subject, email, group.handle, Wanted("", role), group.key)
+
+    async def _put(
+        self, subject: access.Subject, email: str, where: str, wanted: Wanted, group: int | None = None
+    ) -> Invited:
         now = self._wall()
-        where = shareable(subject, wanted, now)
         address = _address(email)
         await self._within_the_day(subject, now)
         secret = base64.urlsafe_b64encode(self._randomness(_SECRET_BYTES)).decode("ascii").rstrip("=")
@@ -97,20 +113,21 @@ class Invitations:
         command = ports.PutInvitation(
             digest_of(secret),
             address,
-            where,
+            where if group is None else "",
             wanted.level,
             subject.key,
             now,
             until if wanted.expires_at is None else min(until, wanted.expires_at),
             wanted.expires_at,
             wanted.limits.json(),
+            group,
         )
         key = await self._store.do(
             audit.recorded(command, subject, "invitation.create", path=where, target=address, can=wanted.level)
         )
         row = await self._row(key)
         link = self.whereabouts.link(f"/i/{secret}")
-        offer = await offers.look(self._store, where)
+        offer = await self.offer(row)
         letter = invitation_letter.letter(invitation_letter.Invitation(row, offer, link, self.whereabouts.url))
         if not self._post.configured:
             return Invited(row, _NOT_SENT, link, letter.text)
@@ -146,7 +163,12 @@ class Invitations:
     async def given(self, subject: access.Subject, roots: list[str]) -> list[ports.InvitationRow]:
         """Those that the subject made, or may take back since they are below `roots`, unless accepted or revoked."""
         found = await self._store.invitations_given(subject.key, roots)
-        return [row for row in found if access.within(subject, row.path)]
+        return [
+            row
+            for row in found
+            if access.within(subject, row.place)
+            and (row.group is None or row.by == subject.key or groups.manages(subject, row.group))
+        ]
 
     async def received(self, subject: access.Subject) -> list[ports.InvitationRow]:
         """Those that are open for the subject's confirmed address."""
@@ -155,7 +177,7 @@ class Invitations:
             return []
         now = self._wall()
         rows = await self._store.invitations_to(account.email)
-        return [row for row in rows if _standing(row, now) == "open" and access.within(subject, row.path)]
+        return [row for row in rows if _standing(row, now) == "open" and access.within(subject, row.place)]
 
     # -- by whom it is for ---------------------------------------------------------------------------------------------
 
@@ -175,7 +197,7 @@ class Invitations:
 
     async def offer(self, row: ports.InvitationRow) -> offers.Offer:
         """What is there to be had; only for whoever holds the secret."""
-        return await offers.look(self._store, row.path)
+        return await offers.look(self._store, row.place, group=row.group is not None)
 
     async def account_of(self, row: ports.InvitationRow) -> ports.AccountRow | None:
         """The account that has proved the address; only for whoever holds the secret."""
@@ -184,6 +206,8 @@ class Invitations:
 
     async def holds(self, row: ports.InvitationRow) -> bool:
         """Whether what was accepted through it still gives something."""
+        if row.group is not None:
+            return any(member.account == row.accepted_by for member in await self._store.members(row.group))
         now = self._wall()
         grants = await self._store.grants_to(row.accepted_by) if row.accepted_by is not None else []
         return any(grant.path == row.path and (grant.expires_at or math.inf) > now for grant in grants)
@@ -194,26 +218,29 @@ class Invitations:
         await self._require_open(row)
         return row.email
 
-    async def accept(self, subject: access.Subject, reference: str) -> ports.GrantRow:
+    async def accept(self, subject: access.Subject, reference: str) -> ports.GrantRow | ports.InvitationRow:
         """Take what it offers; `reference` is an id (``i7``) or a link's secret. Raises Refused.
 
-        With the secret, the account's address is confirmed by it.
+        With the secret, the account's address is confirmed by it. Returns the grant; or the invitation itself, if what
+        it gave is membership in a group.
         """
         _require_manage(subject, "accept invitations")
         row, account = await self._addressed(subject, reference)
         await self._require_open(row)
-        if names.handle_of(row.path) == account.handle:
-            raise Refused("invalid_request", f"You own {row.path} already.")
+        if names.handle_of(row.place) == account.handle:
+            raise Refused("invalid_request", f"You own {row.place} already.")
         if account.email_confirmed_at is None:
             await self._accounts.confirm(account, row.email)
         command = ports.AcceptInvitation(row.key, account.key, self._wall())
         outcome = await self._store.do(
-            audit.recorded(command, subject, "invitation.accept", path=row.path, about=row.by, target=account.handle)
+            audit.recorded(command, subject, "invitation.accept", path=row.place, about=row.by, target=account.handle)
         )
         if outcome is not ports.Outcome.OK:
             await self._require_open(await self._row(row.key))
             raise Refused("conflict", "The invitation has just changed.", "Look at it again.")
         self._accounts.changed(account.key)
+        if row.group is not None:
+            return await self._row(row.key)
         for grant in await self._store.grants_to(account.key):
             if (grant.path, grant.grantee) == (row.path, account.key):
                 return grant
@@ -238,9 +265,9 @@ class Invitations:
         """
         row = await self._store.invitation(key=key)
         unknown = Refused("not_found", f"There is no share i{key}, or you may not know of it.", "See farcall shares.")
-        if row is None or row.state not in ("open", "declined") or not access.within(subject, row.path):
+        if row is None or row.state not in ("open", "declined") or not access.within(subject, row.place):
             raise unknown
-        if row.by != subject.key and not access.decide(subject, "manage", row.path).allowed:
+        if row.by != subject.key and not _manages(subject, row):
             raise unknown
         _require_manage(subject, "take back invitations")
         await self._close(row, "revoked", subject)
@@ -251,7 +278,7 @@ class Invitations:
         verb = {"declined": "invitation.decline", "revoked": "invitation.revoke"}[state]
         command = ports.CloseInvitation(row.key, state, self._wall())
         outcome = await self._store.do(
-            audit.recorded(command, actor, verb, path=row.path, about=row.by, target=row.email)
+            audit.recorded(command, actor, verb, path=row.place, about=row.by, target=row.email)
         )
         if outcome is not ports.Outcome.OK:
             await self._require_open(await self._row(row.key))
@@ -261,12 +288,12 @@ class Invitations:
         account = await self._accounts.me(subject)
         if re.fullmatch(r"i[0-9]{1,15}", reference):
             row = await self._store.invitation(key=int(reference[1:]))
-            mine = row is not None and _same(row.email, account.email) and access.within(subject, row.path)
+            mine = row is not None and _same(row.email, account.email) and access.within(subject, row.place)
             if row is None or not mine or account.email_confirmed_at is None:
                 raise Refused("not_found", f"There is no invitation {reference} for you.", "See farcall invites.")
             return row, account
         row = await self.by_secret(reference)
-        if not access.within(subject, row.path):
+        if not access.within(subject, row.place):
             raise Refused("permission_denied", f"Your token is limited to {', '.join(subject.only)}.")
         if not _same(row.email, account.email):
             raise Refused(
@@ -287,6 +314,8 @@ class Invitations:
         if inviter is None or inviter.disabled:
             return False
         subject = await subjects.load(self._store, inviter, self._wall())
+        if row.group is not None:
+            return inviter.admin or groups.manages(subject, row.group)
         return inviter.admin or access.level_at(subject, row.path) >= access.Level.MANAGE
 
     async def _row(self, key: int) -> ports.InvitationRow:
@@ -338,6 +367,13 @@ def _words(delivery: mail.Delivery) -> str:
     if delivery.ended or delivery.state == mail.SENDING:
         return delivery.state
     return f"{delivery.state} It is tried again."
+
+
+def _manages(subject: access.Subject, row: ports.InvitationRow) -> bool:
+    """Whether the subject has a say in what the invitation is about."""
+    if row.group is not None:
+        return groups.manages(subject, row.group)
+    return access.decide(subject, "manage", row.path).allowed
 
 
 def _same(one: str, other: str) -> bool:

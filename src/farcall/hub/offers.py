@@ -31,6 +31,10 @@ _ABILITIES = {
         "call its functions, add to them, and share them with others, as its owner can",
     ),
 }
+_ROLES = {
+    "member": "call whatever the group has, and serve functions of your own in its name",
+    "manager": "call whatever the group has, serve in its name, share that, and say who belongs to it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +73,37 @@ class OfferedFunction:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What is at a path now: the function of that name (`single`), or those below it, the first of them."""
+    """What is at a path now: the function of that name (`single`), or those below it, the first of them.
+
+    With `group`, the path is the handle of a group that one may join.
+    """
 
     path: str
     single: bool
     functions: tuple[OfferedFunction, ...]
     more: bool
+    group: bool = False
 
     @property
-    def thing(self) -> str:
-        """`the function alice/f`, `the namespace alice/physics`."""
-        return f"the {'function' if self.single else 'namespace'} {self.path}"
+    def kind(self) -> str:
+        """`function`, `namespace`, `group`."""
+        return "group" if self.group else "function" if self.single else "namespace"
+
+    @property
+    def deed(self) -> str:
+        """What whoever invites does: `shares the function alice/f with you`, `invites you to the group lab`."""
+        thing = f"the {self.kind} {self.path}"
+        return f"invites you to {thing}" if self.group else f"shares {thing} with you"
 
 
-async def look(store: ports.Store, path: str) -> Offer:
+async def look(store: ports.Store, path: str, *, group: bool = False) -> Offer:
     """What a grant at the path gives now; nothing yet is an empty namespace."""
     function = await store.function(path=path)
     if function is not None and (function.name == path or path in function.passing):
         return Offer(path, True, (_function(path, function.versions[0]),), False)
     page = await store.functions([path], limit=LISTED)
     found = [_function(hit.place, hit.row) for hit in page.items if await _given(store, hit)]
-    return Offer(path, False, tuple(found), page.next is not None)
+    return Offer(path, False, tuple(found), page.next is not None, group)
 
 
 async def _given(store: ports.Store, hit: ports.Hit) -> bool:
@@ -162,8 +176,8 @@ def python_lines(offer: Offer) -> list[str]:
 
 
 def abilities(level: str, single: bool) -> str:
-    """What somebody with that level will be able to do, to follow `You will be able to`."""
-    return _ABILITIES[level][0 if single else 1]
+    """What somebody with that level, or that role in a group, will be able to do, to follow `You will be able to`."""
+    return _ROLES.get(level) or _ABILITIES[level][0 if single else 1]
 
 
 def restrictions(limits: Limits) -> list[str]:

@@ -111,7 +111,8 @@ class MemoryInvitations:
         return [
             row
             for row in self.rows.values()
-            if (row.by == by or _under(row.path, roots) or row.group_handle in roots) and row.state in ("open", "declined")
+            if (row.by == by or _under(row.path, roots) or row.group_handle in roots)
+            and row.state in ("open", "declined")
         ]
 
     def invited_since(self, by: int, since: float) -> int:

@@ -191,8 +191,10 @@ class Share(msgspec.Struct):
     """A grant (`handle` has it; `state` is active or expired), or an invitation that was not accepted yet (`email` is
     invited; `state` is open, expired or declined).
 
-    `id` begins with g or i. `direction`: whether the asking account received it, or gave or manages it. `mail`: sent,
-    sending, not sent, or why not. `expires_at` is the end of the permission, `open_until` that of the invitation.
+    `id` begins with g or i. `can` is view, invoke or manage; of an invitation into a group, whose handle `path` then
+    is, the role: member or manager. `direction`: whether the asking account received it, or gave or manages it.
+    `mail`: sent, sending, not sent, or why not. `expires_at` is the end of the permission, `open_until` that of the
+    invitation.
     """
 
     id: str

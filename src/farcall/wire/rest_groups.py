@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from farcall.wire.rest import Handle, Question
+from farcall.wire.rest_people import Email
 
 Role = Literal["member", "manager"]
 
@@ -33,4 +34,11 @@ class NewGroup(Question, frozen=True):
 class NewMember(Question, frozen=True):
     """A member calls and serves everything below the group's handle; a manager manages there too."""
 
+    role: Role = "member"
+
+
+class NewGroupInvitation(Question, frozen=True):
+    """Whoever has the address may join, with an account or by making one."""
+
+    email: Email
     role: Role = "member"

@@ -288,3 +288,22 @@ async def test_a_defect_is_told_without_the_secret_of_a_link(serving: World, mon
     assert (page.status_code, answer.status_code) == (500, 500)
     assert [entry["event"] for entry in logged] == ["a page failed", "a request failed"]
     assert secret not in page.text + answer.text + repr([{**entry, "exc_info": None} for entry in logged])
+
+
+async def test_a_group_is_joined_on_the_page(serving: World) -> None:
+    await serving.http.post("/v1/groups", json={"handle": "lab"}, headers=serving.of("alice"))
+    asked = {"email": CAROL, "role": "manager"}
+    answer = await serving.http.post("/v1/groups/lab/invitations", json=asked, headers=serving.of("alice"))
+    assert (answer.status_code, answer.json()["path"], answer.json()["can"]) == (201, "lab", "manager")
+    browser = Browser(serving, answer.json()["link"])
+    page = await browser.look()
+    for said in ("<strong>alice</strong> invites you to a group", "<h1><code>lab</code></h1>", "who belongs to it"):
+        assert said in page.text, said
+    page = await browser.register()
+    assert page.status_code == 200
+    assert "You are in, <strong>carol</strong>" in page.text
+    group = await serving.http.get("/v1/groups/lab", headers=serving.of("alice"))
+    assert [(one["handle"], one["role"]) for one in group.json()["members"]] == [
+        ("alice", "manager"),
+        ("carol", "manager"),
+    ]

@@ -83,6 +83,8 @@ class GroupsContract(WithDesk):
         for digest, account in ((b"1" * 32, desk.alice), (b"2" * 32, desk.bob)):
             invitation = PutInvitation(digest, "x@example.org", "", "member", desk.alice, START, None, group=lab)
             key = await desk.store.do(invitation)
+            [row] = await desk.store.invitations_given(desk.bob, ["lab"])
+            assert (row.key, row.path, row.group, row.group_handle, row.place) == (key, "", lab, "lab", "lab")
             assert await desk.store.do(AcceptInvitation(key, account, START)) is Outcome.OK
         roles = {row.handle: row.role for row in await desk.store.members(lab)}
         assert roles == {"alice": "manager", "bob": "member"}
