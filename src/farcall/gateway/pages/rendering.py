@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-import jinja2
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from farcall.domain.errors import Refused
 from farcall.gateway.pages.sessions import COOKIE, Visit
+
+if TYPE_CHECKING:
+    import jinja2
 
 STYLE_PATH = "/pages.css"
 _FORM_LIMIT_BYTES = 16 * 1024
@@ -26,27 +29,38 @@ _HEADERS = {
     "X-Robots-Tag": "noindex, nofollow",
     "Cache-Control": "no-store",
 }
-_STYLE = (resources.files("farcall.gateway.pages") / "style.css").read_bytes()
-_templates = jinja2.Environment(
-    loader=jinja2.PackageLoader("farcall.gateway.pages"),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+
+
+@functools.cache
+def _style() -> bytes:
+    return (resources.files("farcall.gateway.pages") / "style.css").read_bytes()
+
+
+@functools.cache
+def _templates() -> jinja2.Environment:
+    """Made with the first page: a hub that shows none does without the library."""
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("farcall.gateway.pages"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 async def style(request: Request) -> Response:
     """The style of all pages."""
     headers = {"Cache-Control": "max-age=3600", "X-Content-Type-Options": "nosniff"}
-    return Response(_STYLE, media_type="text/css", headers=headers)
+    return Response(_style(), media_type="text/css", headers=headers)
 
 
 def page(
     template: str, status: int = 200, visit: Visit | None = None, *, secure: bool = False, **values: Any
 ) -> Response:
     """A rendered page; with the cookie, if the visit is new. `secure`: the cookie is for TLS alone."""
-    text = _templates.get_template(template).render(style=STYLE_PATH, **values)
+    text = _templates().get_template(template).render(style=STYLE_PATH, **values)
     response = Response(text, status, _HEADERS, "text/html; charset=utf-8")
     return with_cookie(response, visit, secure)
 
