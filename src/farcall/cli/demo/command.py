@@ -17,8 +17,8 @@ from farcall.cli.demo.stage import SceneFailed, Stage
 def demo(keep: bool) -> None:
     """The whole story in half a minute: real processes, real data, on this machine alone.
 
-    A hub, two workers of Alice's, Bob in a process of his own; one worker dies in the middle. Exits 0 if everything was
-    as it should be, else 1 with what was not.
+    A hub, two workers of Alice's, Bob who is invited and calls from a process of his own; one worker dies in the
+    middle. Exits 0 if everything was as it should be, else 1 with what was not.
     """
     missing = missing_packages()
     if missing:
@@ -46,9 +46,10 @@ def demo(keep: bool) -> None:
 
 def _go_on(stage: Stage) -> None:
     click.echo("The hub still runs. To go on as Bob, in another terminal:")
-    click.echo(f"  export FARCALL_HUB={stage.url} FARCALL_TOKEN={stage.tokens['bob']}")
+    token = stage.farcall("bob", "token", "create", "--print-token").strip()
+    click.echo(f"  export FARCALL_HUB={stage.url} FARCALL_TOKEN={token}")
     click.echo("  farcall list")
     click.echo("To serve again as Alice:")
     click.echo(f"  export FARCALL_HUB={stage.url} FARCALL_TOKEN={stage.tokens['alice']}")
-    click.echo(f"  farcall serve {stage.directory / 'alice' / 'digits.py'}")
+    click.echo(f"  cd {stage.directory / 'alice'} && farcall serve digits.py scan.py --namespace digits")
     click.echo(f"To stop the hub: kill {stage.processes['hub'].pid}; then remove {stage.directory}.")

@@ -1,4 +1,4 @@
-"""The story: Alice serves a classifier, Bob uses it, a machine dies, mistakes are made, everybody leaves."""
+"""The story: Alice serves a classifier and invites Bob; he uses it, a machine dies, mistakes are made, all leave."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from farcall.cli.demo.stage import Stage, expect, free_port, table
 
 HERE = Path(__file__).parent
 GRACE_SECONDS = 2
+BOBS_PASSWORD = "seven brown foxes jump"
 SOURCE_LINE = "secret_recipe = np.linalg.norm"
 
 
@@ -35,10 +36,12 @@ def play(stage: Stage) -> None:
         shutil.copytree(HERE / person, stage.directory / person, ignore=shutil.ignore_patterns("__pycache__"))
     open_hub(stage)
     serve(stage)
-    share(stage)
+    link = invite(stage)
+    accept(stage, link)
     story = map_while_a_worker_dies(stage)
     explain(stage, story)
     mistakes(stage)
+    units(stage)
     search_hub(stage)
     nobody_left(stage)
 
@@ -61,30 +64,24 @@ def open_hub(stage: Stage) -> None:
     )
     stage.wait_until(lambda: stage.get("", "/readyz") is not None, 20, "the hub comes up", "hub")
     stage.tokens["root"] = (stage.directory / "hub" / "admin-token").read_text().strip()
-    for handle in ("alice", "bob"):
-        stage.show("root", f"farcall account create {handle} {handle}@example.org --print-token")
-        printed = stage.farcall("root", "account", "create", handle, f"{handle}@example.org", "--print-token")
-        found = re.search(r"farcall_pat_\w+", printed)
-        expect(found is not None, f"no token in: {printed}")
-        assert found is not None
-        stage.tokens[handle] = found.group()
+    stage.show("root", "farcall account create alice alice@example.org --print-token")
+    printed = stage.farcall("root", "account", "create", "alice", "alice@example.org", "--print-token")
+    stage.tokens["alice"] = _found(r"farcall_pat_\w+", printed)
+
+
+def _found(pattern: str, text: str) -> str:
+    found = re.search(pattern, text)
+    expect(found is not None, f"no {pattern} in: {text}")
+    assert found is not None
+    return found.group()
 
 
 def serve(stage: Stage) -> None:
-    stage.scene("Alice serves her classifier from two machines; the code stays with her")
+    stage.scene("Alice serves a classifier and a plain script from two machines; the code stays with her")
     for number in (1, 2):
-        stage.show("alice", f"farcall serve digits.py --slots 1 --name machine-{number}")
-        stage.start(
-            f"worker-{number}",
-            "alice",
-            "serve",
-            "digits.py",
-            "--slots",
-            "1",
-            "--name",
-            f"machine-{number}",
-            cwd=stage.directory / "alice",
-        )
+        command = f"serve digits.py scan.py --namespace digits --slots 1 --name machine-{number}"
+        stage.show("alice", f"farcall {command}")
+        stage.start(f"worker-{number}", "alice", *command.split(), cwd=stage.directory / "alice")
     for number in (1, 2):
         stage.wait_until(
             lambda number=number: _ready_workers(stage) >= number,  # type: ignore[misc]  # bound per turn
@@ -102,10 +99,27 @@ def _ready_workers(stage: Stage) -> int:
     return sum(worker["state"] == "ready" and "alice/digits/classify" in worker["functions"] for worker in workers)
 
 
-def share(stage: Stage) -> None:
-    stage.scene("She shares the namespace with Bob")
-    stage.show("alice", "farcall share alice/digits bob")
-    stage.farcall("alice", "share", "alice/digits", "bob")
+def invite(stage: Stage) -> str:
+    """The link that only Bob gets."""
+    stage.scene("She shares the namespace with bob@example.org, who has no account")
+    stage.show("alice", "farcall share alice/digits bob@example.org")
+    said = stage.farcall("alice", "share", "alice/digits", "bob@example.org")
+    link = _found(r"http://\S+/i/\S+", said)
+    short = link[:-36] + "…"
+    letter = said.partition("or all of this:\n")[2].partition("    You will be able")[0]
+    stage.say(f"bob@example.org is invited; this hub sends no e-mail, so she hands the letter over herself:\n{letter}")
+    stage.say(f"\n    To look at it, and to accept or decline, open {short}")
+    return link
+
+
+def accept(stage: Stage, link: str) -> None:
+    stage.scene("Bob makes an account with the link, and accepts")
+    identity = ("--handle", "bob", "--email", "bob@example.org")
+    stage.show("bob", f"farcall register --invite LINK {' '.join(identity)}")
+    login = stage.farcall("bob", "register", "--invite", link, *identity, "--password-stdin", stdin=BOBS_PASSWORD)
+    stage.say(login.partition("\n")[0])
+    stage.show("bob", "farcall accept LINK")
+    stage.say(stage.farcall("bob", "accept", link))
     stage.show("bob", "farcall show alice/digits/classify")
     stage.say(stage.farcall("bob", "show", "alice/digits/classify"))
 
@@ -142,7 +156,7 @@ def map_while_a_worker_dies(stage: Stage) -> dict[str, Any]:
 
 
 def _finished(stage: Stage) -> int:
-    page = stage.get("bob", "/v1/invocations?status=succeeded&limit=500")
+    page = stage.get("alice", "/v1/invocations?role=owner&status=succeeded&limit=500")
     return len(page["items"])
 
 
@@ -166,6 +180,20 @@ def mistakes(stage: Stage) -> None:
     raised = seen.get("raised", "")
     expect("an image is 8 by 8" in raised and "digits.py" in raised, f"no readable remote traceback: {seen}")
     stage.say(raised)
+
+
+def units(stage: Stage) -> None:
+    stage.scene("Alice's script has marks that say what its numbers are in; Bob writes them as he likes")
+    script = (stage.directory / "alice" / "scan.py").read_text()
+    stage.say("\n".join(line for line in script.splitlines() if "farcall." in line))
+    stage.show("bob", "farcall call alice/digits/scan height='0.5 inch'")
+    pixels = stage.farcall("bob", "call", "alice/digits/scan", "height=0.5 inch").strip()
+    expect(pixels == "75", f"half an inch at 150 per inch is 75 pixels, not {pixels}")
+    stage.say(pixels)
+    stage.show("bob", "farcall call alice/digits/scan height='2 kg'")
+    refused = stage.refused("bob", "call", "alice/digits/scan", "height=2 kg")
+    expect("2 kg is a mass" in refused, f"2 kg was not refused for what it is: {refused}")
+    stage.say(refused.strip().splitlines()[-1])
 
 
 def search_hub(stage: Stage) -> None:

@@ -62,6 +62,8 @@ class Stage:
         """This process's environment without its own Farcall settings, with those of `who`."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("FARCALL_")}
         kept |= {"PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        home = self.directory / "homes" / (who or "nobody")  # logins of the story are not those of whoever looks on
+        kept |= {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config")}
         if who in self.tokens:
             kept |= {"FARCALL_HUB": self.url, "FARCALL_TOKEN": self.tokens[who]}
         return kept | more
@@ -84,19 +86,29 @@ class Stage:
         self.processes[name] = process
         return process
 
-    def farcall(self, who: str, *arguments: str) -> str:
+    def farcall(self, who: str, *arguments: str, stdin: str = "") -> str:
         """Run `farcall ARGUMENTS…` and return what it prints; raises SceneFailed if it fails."""
-        done = subprocess.run(
+        done = self._run(who, arguments, stdin)
+        expect(done.returncode == 0, f"farcall {' '.join(arguments)} failed: {done.stderr or done.stdout}")
+        return done.stdout
+
+    def refused(self, who: str, *arguments: str) -> str:
+        """Run `farcall ARGUMENTS…`, which is meant to fail, and return what it says then; raises SceneFailed if not."""
+        done = self._run(who, arguments, "")
+        expect(done.returncode != 0, f"farcall {' '.join(arguments)} was not refused: {done.stdout}")
+        return done.stderr
+
+    def _run(self, who: str, arguments: tuple[str, ...], stdin: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             [*FARCALL, *arguments],
             cwd=self.directory,
             env=self.environment(who),
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=60,
             check=False,
         )
-        expect(done.returncode == 0, f"farcall {' '.join(arguments)} failed: {done.stderr or done.stdout}")
-        return done.stdout
 
     def python(self, who: str, program: Path) -> subprocess.Popen[str]:
         """Run a program of `who`; its progress bar shows on this terminal, its result is JSON on stdout."""

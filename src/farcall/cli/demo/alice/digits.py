@@ -21,7 +21,7 @@ def views(image: np.ndarray) -> np.ndarray:
     )
 
 
-@farcall.function(namespace="digits")
+@farcall.function
 def classify(image: np.ndarray) -> int:
     """The digit that an 8 × 8 image of handwriting shows (grey values from 0 to 16)."""
     if image.shape != (8, 8):
