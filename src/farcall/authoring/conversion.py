@@ -25,7 +25,9 @@ _NOT_QUITE_WHOLE: Final = 1e-12  # what floats lose when they are converted
 _SCALARS: Final = frozenset({"int", "float", "complex"})
 _SEQUENCES: Final = frozenset({"list", "tuple", "set", "frozenset", "array"})
 _PARAMETER: Final = "this parameter"
+_ARGUMENT: Final = "this argument"
 _RESULT: Final = "this result"
+_REAL: Final = frozenset({int, float})
 _PLAIN: Final = frozenset({int, float, bool, complex, type(None)})
 
 
@@ -60,15 +62,41 @@ def result_check(schema: Schema) -> Callable[[Any, str], Any] | None:
     if not _mentions(schema, ("x-unit", "minimum", "maximum")):
         return None
     node = _Node(schema, "", _RESULT)
-    low, high = node.bounds.get("minimum", -math.inf), node.bounds.get("maximum", math.inf)
+    low, high = node.range
 
     def check(value: Any, place: str) -> Any:
-        kind = type(value)
-        if (kind is float or kind is int) and low <= value <= high:  # most results; nan is within nothing
+        if type(value) in _REAL and low <= value <= high:  # most results; nan is within nothing
             return value
         return _Walk(texts=False).fit(node, value, place)
 
     return check
+
+
+def argument_check(parameters: Iterable[Schema]) -> Callable[[dict[str, Any]], None] | None:
+    """A function (bound arguments) that holds them against the bounds of an interface's `parameters`; it raises Unfit.
+
+    None if there are no bounds. What the numbers are in was settled before: only whoever runs the function asks here.
+    """
+    held: list[tuple[str, float, float, _Node]] = []
+    for parameter in parameters:
+        schema: Schema = parameter["schema"]
+        if not _mentions(schema, ("minimum", "maximum")):
+            continue
+        kind = parameter.get("kind", "")
+        if kind == "var_positional":
+            schema = {"x-type": "list", "items": schema}
+        elif kind == "var_keyword":
+            schema = {"x-type": "dict", "additionalProperties": schema}
+        node = _Node(schema, "", _ARGUMENT)
+        held.append((parameter["name"], *node.range, node))
+
+    def check(bound: dict[str, Any]) -> None:
+        for name, low, high, node in held:
+            value = bound.get(name)
+            if not (type(value) in _REAL and low <= value <= high):  # type: ignore[operator]  # as most of them are
+                _Walk(texts=False).fit(node, value, name)
+
+    return check if held else None
 
 
 def declared_units(schema: Schema) -> Iterable[str]:
@@ -101,7 +129,7 @@ class _Node:
         self.unit: str = schema.get("x-unit", next((each["x-unit"] for each in branches if "x-unit" in each), unit))
         self.kinds = frozenset(branch.get("x-type", "any") for branch in branches if "enum" not in branch)
         self.takes_text = any(_is_text(branch) for branch in branches)
-        self.bounds = _bounds([schema, *branches], self.unit) if what is _RESULT else {}
+        self.bounds = {} if what is _PARAMETER else _bounds(schema, branches, self.unit)
         self.sequence = ""
         self.items: _Node | None = None
         self.prefix: list[_Node | None] = []
@@ -115,6 +143,10 @@ class _Node:
                 found = {name: self._child(part) for name, part in branch.get("properties", {}).items()}
                 self.fields = {name: node for name, node in found.items() if node is not None}
                 self.values = self._child(branch.get("additionalProperties"))
+
+    @property
+    def range(self) -> tuple[float, float]:
+        return self.bounds.get("minimum", -math.inf), self.bounds.get("maximum", math.inf)
 
     def _sequence(self, kind: str, schema: Schema) -> None:
         self.sequence = kind
@@ -147,10 +179,16 @@ def _is_text(branch: Schema) -> bool:
     return branch.get("type") == "string" or branch.get("x-type", "any") in ("any", "str")
 
 
-def _bounds(schemas: Iterable[Schema], unit: str) -> Schema:
+def _bounds(schema: Schema, branches: list[Schema], unit: str) -> Schema:
+    """Those of the whole, and of its branch for numbers; if there are several such, each number may fit another one."""
     found: Schema = {}
-    for schema in schemas:
-        found = {key: schema[key] for key in ("minimum", "maximum") if key in schema} | found
+    numeric = [
+        branch
+        for branch in branches
+        if branch.get("x-type") in _SCALARS or any(not isinstance(value, str) for value in branch.get("enum", ()))
+    ]
+    for each in (schema, *(numeric if len(numeric) == 1 else ())):
+        found = {key: each[key] for key in ("minimum", "maximum") if key in each} | found
     return found | {"x-unit": unit} if found and unit else found
 
 
@@ -256,7 +294,7 @@ class _Walk:
         if not node.sequence:
             return value
         rest, prefix = node.items, node.prefix
-        if not prefix and (rest is None or (not rest.bounds and not converted and set(map(type, value)) <= _PLAIN)):
+        if not prefix and (rest is None or (not converted and _is_fine(rest, value))):
             return value
         found = []
         for index, item in enumerate(value):
@@ -302,6 +340,15 @@ class _Walk:
 
             return msgspec.structs.replace(value, **changes)
         return value
+
+
+def _is_fine(node: _Node, items: Iterable[Any]) -> bool:
+    """Whether all of them are plain numbers within the bounds: there is nothing to do, item by item."""
+    kinds = set(map(type, items))
+    if not node.bounds:
+        return kinds <= _PLAIN
+    low, high = node.range
+    return kinds <= _REAL and all(low <= item <= high for item in items)
 
 
 def _is_meant_as_quantity(node: _Node, text: str) -> bool:

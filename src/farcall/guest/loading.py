@@ -18,7 +18,7 @@ from typing import Any, Final, TypedDict
 from blake3 import blake3
 
 from farcall.authoring.calling import Bound, Call, hints, prepare
-from farcall.authoring.conversion import result_check
+from farcall.authoring.conversion import argument_check, result_check
 from farcall.authoring.declaration import Declaration
 from farcall.authoring.names import BadName, function_name
 from farcall.authoring.signature import SignatureError, describe
@@ -52,6 +52,7 @@ class Served:
     scalars: dict[str, type]  # those parameters whose hint is one of `SCALARS`
     streams: bool
     fit: Callable[[Any, str], Any] | None = None  # result_check of the declared result
+    hold: Callable[[Bound], None] | None = None  # argument_check of the declared parameters
     leave: Callable[[], None] | None = None  # clears away what a call needed until its result was encoded
 
 
@@ -291,8 +292,16 @@ def _describe(fn: Callable[..., Any], declaration: Declaration, source: bytes, s
     typed_dict: Any = TypedDict  # called with what only the running function knows
     arguments = typed_dict("Arguments", parameters, total=False)
     scalars = {name: hint for name, hint in parameters.items() if isinstance(hint, type) and hint in SCALARS}
-    fit = result_check(document["result"])
-    return Served(described, fn, prepare(fn), arguments, scalars, bool(document["stream"]), fit)
+    return Served(
+        described,
+        fn,
+        prepare(fn),
+        arguments,
+        scalars,
+        bool(document["stream"]),
+        fit=result_check(document["result"]),
+        hold=argument_check(document["parameters"]),
+    )
 
 
 def _source(module: ModuleType) -> bytes:

@@ -119,8 +119,11 @@ class Runner:
     def _value(self, served: Served, item: RunItem) -> object:
         """What the function gives back, or for a stream the number of its items; raises _Ended."""
         try:
-            args, kwargs = served.prepare(self._coder.arguments(served, item))
-        except (MalformedPayload, CannotCall) as error:
+            bound = self._coder.arguments(served, item)
+            if served.hold is not None:
+                served.hold(bound)
+            args, kwargs = served.prepare(bound)
+        except (MalformedPayload, CannotCall, Unfit) as error:
             raise _Ended("invalid_arguments", message_of(error)) from None
         interrupts = self._interrupts
         try:

@@ -13,10 +13,18 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from farcall import Doc, Range, Unit
-from farcall.authoring.conversion import TEXTS_LIMIT, Unfit, converter, declared_units, result_check
+from farcall.authoring.conversion import (
+    TEXTS_LIMIT,
+    Unfit,
+    argument_check,
+    converter,
+    declared_units,
+    result_check,
+)
 from farcall.authoring.schemas import schema_of
 from farcall.authoring.signature import describe
 from farcall.authoring.spelling import details_text
+from farcall.domain.validation import problems_of
 
 Q = pint.UnitRegistry().Quantity
 Seconds = Annotated[float, Unit("s")]
@@ -247,3 +255,67 @@ def test_there_are_no_details_where_the_signature_says_it_all() -> None:
         return x
 
     assert details_text(describe(plain)) == ""
+
+
+# -- arguments, where they arrive --------------------------------------------------------------------------------------
+
+Share = Annotated[float, Range(0, 1)]
+
+
+def held(hint: Any, value: Any) -> str:
+    """What the worker has against an argument; empty if nothing."""
+    check = argument_check([{"name": "x", "schema": schema_of(hint)}])
+    assert check is not None
+    try:
+        check({"x": value})
+    except Unfit as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("hint", "value", "said"),
+    [
+        (Share, 1.0, ""),
+        (Share, 1, ""),
+        (Share, 1.5, "x: 1.5 is greater than the maximum of 1"),
+        (Share, math.nan, "x: nan is not within 0 to 1"),
+        (Annotated[float, Range(0, 1), Unit("m")], -1.0, "x: -1.0 is less than the minimum of 0 m"),
+        (Share | None, None, ""),
+        (Share | None, 2.0, "x: 2.0 is greater than the maximum of 1"),
+        (Share | str, "2.0", ""),
+        (list[Share], [0.1] * 50, ""),
+        (list[Share], [0.1, 7.0], "x[1]: 7.0 is greater than the maximum of 1"),
+        (list[Share], [0.1, math.nan], "x[1]: nan is not within 0 to 1"),
+        (set[Share], {0.1, 7.0}, "x[1]: 7.0 is greater than the maximum of 1"),
+        (tuple[int, Share], (7, 7.0), "x[1]: 7.0 is greater than the maximum of 1"),
+        (dict[str, Share], {"a": 7.0}, 'x["a"]: 7.0 is greater than the maximum of 1'),
+        (Fall, Fall(200.0, 1.0), "x.velocity: 200.0 is greater than the maximum of 100 m/s"),
+        (Annotated[int, Range(0, 5)] | Annotated[float, Range(-1, 1)], -0.5, ""),
+    ],
+)
+def test_arguments_are_held_against_their_bounds_where_they_arrive(hint: Any, value: Any, said: str) -> None:
+    assert held(hint, value) == said
+
+
+def test_arguments_of_variadic_parameters_are_held_against_their_bounds() -> None:
+    def total(*parts: Share, **named: Share) -> float:
+        return sum(parts) + sum(named.values())
+
+    check = argument_check(describe(total)["parameters"])
+    assert check is not None
+    check({"parts": [0.5, 1], "named": {"a": 1.0}})
+    with pytest.raises(Unfit, match=r"parts\[1\]: 3 is greater"):
+        check({"parts": [0.5, 3]})
+    with pytest.raises(Unfit, match=r'named\["a"\]: 3.0 is greater'):
+        check({"named": {"a": 3.0}})
+
+
+def test_what_has_no_bounds_is_not_looked_at() -> None:
+    assert argument_check([{"name": "x", "schema": schema_of(Seconds)}]) is None
+
+
+@given(st.one_of(st.floats(), st.integers()))
+def test_worker_and_hub_agree_about_bounds(value: float) -> None:
+    schema = schema_of(Share)
+    assert bool(held(Share, value)) == bool(problems_of(schema, value, "x"))

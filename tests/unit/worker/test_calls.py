@@ -14,7 +14,7 @@ from farcall.worker import EventKind
 from .peer import serving
 
 LAB = """
-import asyncio, logging, os, sys, time
+import asyncio, logging, os, sys, time, typing
 import farcall.authoring as farcall
 
 @farcall.function
@@ -41,6 +41,10 @@ def talks(n: int) -> str:
 async def waits(seconds: float) -> str:
     await asyncio.sleep(seconds)
     return "done"
+
+@farcall.function
+def half(share: typing.Annotated[float, farcall.Range(0, 1)]) -> float:
+    return share / 2
 
 @farcall.function
 def unsendable():
@@ -142,6 +146,16 @@ async def test_arguments_that_do_not_fit_are_refused_by_the_worker_too(tmp_path:
         assert outcome.failure is not None
         assert outcome.failure.code == "invalid_arguments"
         assert "args.a" in outcome.failure.message
+
+
+async def test_arguments_out_of_their_bounds_are_refused_by_the_worker_too(tmp_path: Path) -> None:
+    async with serving(tmp_path, LAB) as served:
+        outcome = await served.hub.outcome(await served.hub.offer("half", share=2.0))
+        assert outcome.failure is not None
+        assert (outcome.failure.code, outcome.failure.message) == (
+            "invalid_arguments",
+            "share: 2.0 is greater than the maximum of 1",
+        )
 
 
 async def test_an_offer_of_an_unknown_version_is_returned(tmp_path: Path) -> None:
