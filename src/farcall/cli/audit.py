@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import sys
-import time
 from itertools import islice
 from typing import Any
 
 import click
 
+from farcall.cli.completion import paths
+from farcall.cli.moments import Moment
 from farcall.cli.output import clock, json_option, print_json, print_table
 from farcall.cli.remote import rest
 
 _FIELDS = ("id", "at", "who", "token", "what", "path", "target", "origin", "outcome", "detail")
 _PAGE = 500
-_UNITS = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 
 
 @click.command()
 @click.option("--who", default="", help="Only what this account did.")
 @click.option("--what", default="", help="Only this: token.create, or token for all about tokens.")
-@click.option("--path", "below", default="", metavar="NAME", help="Only about this function or namespace.")
-@click.option("--since", help="From this time on: 2026-03-01, 2026-03-01T12:00Z, or 2h, 7d ago.")
-@click.option("--until", help="Up to this time.")
+@click.option(
+    "--path", "below", default="", metavar="NAME", shell_complete=paths, help="Only about this function or namespace."
+)
+@click.option("--since", type=Moment(), help="From this time on: 2026-03-01, 2026-03-01T12:00Z, or 2h, 7d ago.")
+@click.option("--until", type=Moment(), help="Up to this time.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many, newest first.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @json_option
@@ -37,7 +38,7 @@ def audit(
     Administrators see everything; you see what your account did, and what happened to it, to what is yours, and to the
     groups that you manage.
     """
-    asked = {"who": who, "what": what, "path": below, "since": _moment(since), "until": _moment(until)}
+    asked = {"who": who, "what": what, "path": below, "since": since, "until": until}
     narrowed = {name: value for name, value in asked.items() if value}
     items = list(islice(rest().items("/v1/audit", **narrowed, limit=min(limit, _PAGE)), limit))
     if as_json:
@@ -69,11 +70,3 @@ def _cell(value: Any) -> Any:
     if isinstance(value, (dict, list)):
         return json.dumps(value, ensure_ascii=False)
     return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
-
-
-def _moment(text: str | None) -> str:
-    """A time as the hub takes it; a duration means so long ago."""
-    match = re.fullmatch(r"([1-9]\d{0,4})([mhdw])", text or "")
-    if match is None:
-        return text or ""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - int(match[1]) * _UNITS[match[2]]))

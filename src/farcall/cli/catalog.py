@@ -7,10 +7,22 @@ from typing import Any
 import click
 
 from farcall.authoring.spelling import details_text
-from farcall.cli.completion import function_names
-from farcall.cli.output import clock, count, json_option, print_facts, print_json, print_table, seconds, when
+from farcall.cli.completion import function_names, paths
+from farcall.cli.output import (
+    clock,
+    count,
+    json_option,
+    print_facts,
+    print_json,
+    print_table,
+    repeat,
+    seconds,
+    watch_option,
+    when,
+)
 from farcall.cli.remote import path, rest
 from farcall.client.about import availability, duration, shown_to
+from farcall.client.errors import NotFound, RequestError
 
 
 def _functions(page: dict[str, Any], as_json: bool, empty: str) -> None:
@@ -58,16 +70,38 @@ def _summary(item: dict[str, Any]) -> str:
 
 
 @click.command("list")
-@click.option("--namespace", metavar="NAME", help="Only below this namespace.")
+@click.option("--namespace", metavar="NAME", shell_complete=paths, help="Only below this namespace.")
 @click.option("--limit", type=click.IntRange(1, 500), default=100, show_default=True)
+@watch_option
 @json_option
-def list_functions(namespace: str | None, limit: int, as_json: bool) -> None:
+def list_functions(namespace: str | None, limit: int, watch: bool, as_json: bool) -> None:
     """Functions that you may see, with their owner and how many workers serve them now.
 
     A function that is linked into another namespace is listed there too, with an arrow to its own name.
     """
+    repeat(lambda: _list(namespace, limit, as_json), watch)
+
+
+def _list(namespace: str | None, limit: int, as_json: bool) -> bool:
     page = rest().get("/v1/functions", namespace=namespace, limit=limit)
-    _functions(page, as_json, "No functions yet. farcall serve FILE publishes some; others can share theirs with you.")
+    empty = "No functions yet. farcall serve FILE publishes some; others can share theirs with you."
+    if namespace and not page["items"]:
+        empty = f"There is nothing in {namespace} that you may see."
+        if "/" in namespace and not _is_namespace(namespace):
+            raise click.ClickException(
+                f"There is no {namespace}, or you may not know of it; see farcall namespace list."
+            )
+    _functions(page, as_json, empty)
+    return True
+
+
+def _is_namespace(name: str) -> bool:
+    """Whether there is one of that name, as far as you may know."""
+    try:
+        found = rest().get("/v1/namespaces", below=name, limit=1)["items"]
+    except RequestError:  # it cannot be one
+        return False
+    return any(item["path"] == name for item in found)
 
 
 @click.command()
@@ -91,7 +125,13 @@ def show(name: str, as_json: bool) -> None:
 
     NAME may end with @NUMBER, @DIGEST or @ALIAS for a certain version.
     """
-    record = rest().get(path("functions", name))
+    try:
+        record = rest().get(path("functions", name))
+    except NotFound:
+        if _is_namespace(name):
+            message = f"{name} is a namespace: farcall list --namespace {name} shows what is in it."
+            raise click.ClickException(message) from None
+        raise
     if as_json:
         print_json(record)
         return

@@ -37,8 +37,13 @@ def completion(shell: str) -> None:
 
 
 def function_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Full names that begin like this. Nothing if the hub cannot be asked."""
+    """Full names of functions that begin like this. Nothing if the hub cannot be asked."""
     return _silently(lambda: _names(incomplete))
+
+
+def paths(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Full names of functions and namespaces that begin like this. Nothing if the hub cannot be asked."""
+    return _silently(lambda: _spaces(incomplete) + _names(incomplete))
 
 
 def invocation_ids(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -48,12 +53,15 @@ def invocation_ids(context: click.Context, parameter: click.Parameter, incomplet
 
 def _names(incomplete: str) -> list[CompletionItem]:
     namespace = incomplete.rpartition("/")[0]
-    page = _hub().get("/v1/functions", namespace=namespace or None, limit=_LIMIT)
-    return [
-        CompletionItem(item["name"], help=item["summary"] or None)
-        for item in page["items"]
-        if item["name"].startswith(incomplete)
-    ]
+    hub = _hub()
+    functions = hub.get("/v1/functions", namespace=namespace or None, limit=_LIMIT)["items"]
+    items = [CompletionItem(item["name"], help=item["summary"] or None) for item in functions]
+    return [item for item in items if item.value.startswith(incomplete)]
+
+
+def _spaces(incomplete: str) -> list[CompletionItem]:
+    page = _hub().get("/v1/namespaces", below=incomplete.rpartition("/")[0] or None, limit=_LIMIT)
+    return [CompletionItem(item["path"]) for item in page["items"] if item["path"].startswith(incomplete)]
 
 
 def _recent(incomplete: str) -> list[CompletionItem]:

@@ -11,11 +11,23 @@ from urllib.parse import quote
 import click
 
 from farcall.cli import results
-from farcall.cli.completion import invocation_ids
-from farcall.cli.output import clock, json_option, print_facts, print_json, print_table, seconds, when
+from farcall.cli.completion import invocation_ids, paths
+from farcall.cli.moments import Moment
+from farcall.cli.output import (
+    clock,
+    json_option,
+    print_facts,
+    print_json,
+    print_table,
+    repeat,
+    seconds,
+    watch_option,
+    when,
+)
 from farcall.cli.remote import client, path, rest
 
 _STATES = ["waiting", "queued", "running", "succeeded", "failed", "cancelled", "expired"]
+_UNFINISHED = _STATES[:3]
 _COLOURS = {"succeeded": "green", "failed": "red", "cancelled": "yellow", "expired": "yellow", "lost": "red"}
 
 
@@ -29,17 +41,24 @@ def _heading(record: dict[str, Any]) -> None:
 @click.command()
 @click.argument("identifier", metavar="ID", shell_complete=invocation_ids)
 @click.option("--arguments", is_flag=True, help="Also what it was called with, if that is for you to see.")
+@watch_option
 @json_option
-def status(identifier: str, arguments: bool, as_json: bool) -> None:
-    """The state of an invocation, and when it came there."""
+def status(identifier: str, arguments: bool, watch: bool, as_json: bool) -> None:
+    """The state of an invocation, and when it came there. Watching ends when it has ended."""
+    repeat(lambda: _status(identifier, arguments, as_json), watch)
+
+
+def _status(identifier: str, arguments: bool, as_json: bool) -> bool:
+    """Whether it goes on."""
     record = rest().get(path("invocations", identifier))
     given: dict[str, Any] = {}
     if arguments:
         given = rest().get(path("invocations", identifier, "arguments"))["arguments"]
         record["arguments"] = given
+    goes_on = record["status"] in _UNFINISHED
     if as_json:
         print_json(record)
-        return
+        return goes_on
     _heading(record)
     progress = record.get("progress")
     failure = record.get("failure")
@@ -60,6 +79,7 @@ def status(identifier: str, arguments: bool, as_json: bool) -> None:
         },
         indent="  ",
     )
+    return goes_on
 
 
 def _ran(record: dict[str, Any]) -> str:
@@ -141,19 +161,27 @@ def explain(identifier: str, as_json: bool) -> None:
     show_default=True,
     help="Calls of yours, or of your functions.",
 )
-@click.option("--function", metavar="NAME", help="Only of this function, or namespace.")
+@click.option("--function", metavar="NAME", shell_complete=paths, help="Only of this function, or namespace.")
 @click.option("--status", "state", type=click.Choice(_STATES), help="Only those in this state.")
-@click.option("--since", metavar="TIME", help="Only those created since then, such as 2026-01-31T12:00:00Z.")
+@click.option(
+    "--since", metavar="TIME", type=Moment(), help="Only those created since then: 2026-03-01, 12:30, 2h ago."
+)
 @click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
+@watch_option
 @json_option
 def invocations(
-    role: str, function: str | None, state: str | None, since: str | None, limit: int, as_json: bool
+    role: str, function: str | None, state: str | None, since: str | None, limit: int, watch: bool, as_json: bool
 ) -> None:
     """Invocations, newest first."""
-    page = rest().get("/v1/invocations", role=role, function=function, status=state, since=since, limit=limit)
+    asked = {"role": role, "function": function, "status": state, "since": since, "limit": limit}
+    repeat(lambda: _invocations(asked, as_json), watch)
+
+
+def _invocations(asked: dict[str, Any], as_json: bool) -> bool:
+    page = rest().get("/v1/invocations", **asked)
     if as_json:
         print_json(page)
-        return
+        return True
     print_table(
         ["id", "status", "function", "created", "ran", "try", "worker"],
         [
@@ -172,3 +200,4 @@ def invocations(
     )
     if page.get("next"):
         click.echo("… and older ones: narrow it with --status or --since, or raise --limit.", err=True)
+    return True

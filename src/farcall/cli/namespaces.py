@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from farcall.cli.completion import function_names
+from farcall.cli.completion import function_names, paths
 from farcall.cli.output import json_option, print_json, print_table
 from farcall.cli.remote import rest
 
@@ -19,7 +19,7 @@ def namespace() -> None:
 
 
 @namespace.command()
-@click.argument("name")
+@click.argument("name", shell_complete=paths)
 @json_option
 def create(name: str, as_json: bool) -> None:
     """Make the namespace NAME, such as alice/physics."""
@@ -33,7 +33,7 @@ def create(name: str, as_json: bool) -> None:
 
 
 @namespace.command("list")
-@click.argument("name", required=False, default="")
+@click.argument("name", required=False, default="", shell_complete=paths)
 @click.option("--limit", type=click.IntRange(1, 500), default=100, show_default=True)
 @json_option
 def list_namespaces(name: str, limit: int, as_json: bool) -> None:
@@ -52,7 +52,7 @@ def list_namespaces(name: str, limit: int, as_json: bool) -> None:
 
 
 @namespace.command()
-@click.argument("name", shell_complete=function_names)
+@click.argument("name", shell_complete=paths)
 @click.argument("new")
 @json_option
 def rename(name: str, new: str, as_json: bool) -> None:
@@ -71,7 +71,7 @@ def rename(name: str, new: str, as_json: bool) -> None:
 
 
 @namespace.command()
-@click.argument("name")
+@click.argument("name", shell_complete=paths)
 @click.option("--recursive", is_flag=True, help="With all functions and links in it.")
 @click.option("--force", is_flag=True, help="Also functions that workers serve.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -95,7 +95,7 @@ def delete(name: str, recursive: bool, force: bool, yes: bool, as_json: bool) ->
 
 
 @namespace.command()
-@click.argument("name")
+@click.argument("name", shell_complete=paths)
 @click.argument("function", shell_complete=function_names)
 @click.option("--as", "alias", metavar="NAME", default="", help="Its name there; its own last name without.")
 @json_option
@@ -115,8 +115,8 @@ def add(name: str, function: str, alias: str, as_json: bool) -> None:
 
 
 @namespace.command()
-@click.argument("name")
-@click.argument("function", metavar="LINK")
+@click.argument("name", shell_complete=paths)
+@click.argument("function", metavar="LINK", shell_complete=paths)
 @json_option
 def remove(name: str, function: str, as_json: bool) -> None:
     """Take LINK out of the namespace NAME; the function that it leads to stays."""

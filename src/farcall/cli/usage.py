@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from farcall.cli.completion import function_names, invocation_ids
-from farcall.cli.output import json_option, print_facts, print_json, print_table
+from farcall.cli.completion import invocation_ids, paths
+from farcall.cli.output import json_option, print_facts, print_json, print_table, repeat, watch_option
 from farcall.cli.remote import path, rest
 
 _PARTS = ("day", "function", "version", "caller")
@@ -33,10 +33,11 @@ _DAY = click.DateTime(["%Y-%m-%d"])
     show_default=True,
     help="What is told apart: some of day, function, version, caller, with commas between.",
 )
-@click.option("--function", metavar="NAME", shell_complete=function_names, help="Only of this function, or namespace.")
+@click.option("--function", metavar="NAME", shell_complete=paths, help="Only of this function, or namespace.")
 @click.option("--since", metavar="DAY", type=_DAY, help="First day, such as 2026-01-31; default: 30 days ago.")
 @click.option("--until", metavar="DAY", type=_DAY, help="Last day; default: today. Days are those of UTC.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@watch_option
 @json_option
 def usage(
     role: str,
@@ -45,6 +46,7 @@ def usage(
     since: datetime | None,
     until: datetime | None,
     as_csv: bool,
+    watch: bool,
     as_json: bool,
 ) -> None:
     """How much was used: calls, failures, seconds by the clock and of CPU, bytes of arguments (in) and results (out).
@@ -55,17 +57,18 @@ def usage(
     unknown = [part for part in parts if part not in _PARTS]
     if unknown:
         raise click.UsageError(f"--by takes some of {', '.join(_PARTS)}, not {unknown[0]!r}.")
-    items = list(
-        rest().items(
-            "/v1/usage",
-            role=role,
-            by=",".join(parts),
-            function=function,
-            since=since and since.date().isoformat(),
-            until=until and until.date().isoformat(),
-            limit=500,
-        )
-    )
+    asked = {
+        "role": role,
+        "by": ",".join(parts),
+        "function": function,
+        "since": since and since.date().isoformat(),
+        "until": until and until.date().isoformat(),
+    }
+    repeat(lambda: _usage(asked, parts, as_csv, as_json), watch)
+
+
+def _usage(asked: dict[str, Any], parts: list[str], as_csv: bool, as_json: bool) -> bool:
+    items = list(rest().items("/v1/usage", **asked, limit=500))
     told_apart = [part for part in _PARTS if part in parts or (part == "function" and "version" in parts)]
     if as_json:
         print_json({"items": items, "next": None})
@@ -79,6 +82,7 @@ def usage(
             [[*(item[part] for part in told_apart), *_shown(item)] for item in items],
             "Nothing was used.",
         )
+    return True
 
 
 def _shown(item: dict[str, Any]) -> list[str]:
@@ -91,8 +95,8 @@ def _size(count: int) -> str:
     if count < 1000:
         return f"{count} B"
     size, unit = float(count), "B"
-    for unit in ("kB", "MB", "GB", "TB"):
-        size /= 1000
+    for larger in ("kB", "MB", "GB", "TB"):
+        size, unit = size / 1000, larger
         if size < 999.95:
             break
     return f"{size:.1f} {unit}"

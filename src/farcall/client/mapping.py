@@ -66,6 +66,12 @@ class Map:
             raise TypeError("the iterables have no length")
         return self._total
 
+    def __repr__(self) -> str:
+        held = [*self._ahead, *self._under_way]
+        ended = sum(invocation.done() for invocation in held)
+        items = "" if self._total is None else f" over {self._total} items"
+        return f"<Map of {self._function.name}{items}: {len(held) - ended} under way, {ended} ready to be taken>"
+
     def __iter__(self) -> Map:
         return self
 

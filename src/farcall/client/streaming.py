@@ -32,6 +32,9 @@ class Stream:
         """The call behind it."""
         return self._items.invocation
 
+    def __repr__(self) -> str:
+        return f"<Stream of {self.invocation!r}, {self._items.taken} taken>"
+
     def __iter__(self) -> Stream:
         return self
 
@@ -83,11 +86,16 @@ class Items:
         self._buffer: deque[bytes] = deque()
         self._fence = 0
         self._next = 0  # the number of the item that must come next
-        self._taken = 0  # how many the caller has taken
+        self._taken = 0
         self._acknowledged = 0
         self._ended = False
         self._wakers: list[Callable[[], None]] = []
         invocation.add_done_callback(lambda _: self._end())
+
+    @property
+    def taken(self) -> int:
+        """How many the caller has taken."""
+        return self._taken
 
     def wait(self) -> bytes | None:
         """The next item, or None at the end."""

@@ -1,11 +1,12 @@
 """Exceptions of user code as values: type, message and a traceback in text, all bounded.
 
 A traceback names files, lines and functions, but quotes no source: the code stays with its owner. The platform's own
-frames are left out, and files are named relative to where they were loaded from.
+frames and those of the import machinery are left out, and files are named relative to where they were loaded from.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import traceback
@@ -14,6 +15,7 @@ from typing import Final
 
 _PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _OURS: Final = (os.path.join(_PACKAGE, "guest", ""), os.path.join(_PACKAGE, "authoring", ""))
+_IMPORTING: Final = ("<frozen importlib", os.path.join(os.path.dirname(importlib.__file__), ""))
 _MESSAGE_CHARACTERS: Final = 8 * 1024
 _TRACEBACK_CHARACTERS: Final = 32 * 1024
 _FRAMES: Final = 40
@@ -63,7 +65,7 @@ def _one(error: BaseException) -> str:
     frames = [
         f'  File "{shown_path(code.co_filename)}", line {line}, in {code.co_name}\n'
         for code, line in ((f.f_code, n) for f, n in traceback.walk_tb(_user_part(error.__traceback__)))
-        if not code.co_filename.startswith(_OURS)
+        if not code.co_filename.startswith((*_OURS, *_IMPORTING))
     ]
     if len(frames) > _FRAMES:
         left_out = len(frames) - _FRAMES

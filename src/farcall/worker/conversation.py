@@ -46,6 +46,7 @@ class Conversation:
         self.link: Link | None = None
         self.digest_keys: Mapping[str, bytes] = {}
         self.leaving = ""  # why, once the worker drains
+        self.refused = False  # the hub took none of the functions: there is nothing to stay for
         self._handlers: dict[type, Callable[[Any], None]] = {
             frames.HeartbeatAck: lambda frame: lease.acknowledged(frame.seq),
             frames.Published: self._published,
@@ -95,7 +96,7 @@ class Conversation:
         self._early.clear()
         self._outbox.disconnected()
         self._reports.disconnected()
-        if self.leaving and error is None:
+        if (self.leaving or self.refused) and error is None:
             return  # we closed it
         reason = "The line to the hub broke." if error is None else error.failure.message
         self._on_event(Event(EventKind.DISCONNECTED, reason, failure=None if error is None else error.failure))

@@ -291,8 +291,9 @@ class Worker:
             self._ready = True
             self._on_event(Event(EventKind.READY, names=tuple(dict.fromkeys(names))))
         elif not self._ready:
-            self._failure = failures[0].message if failures else "The hub published none of the functions."
+            self._failure = "The hub refused to publish what is here: nothing is served."
             self._on_event(Event(EventKind.FAILED, self._failure, failure=failures[0] if failures else None))
+            self._conversation.refused = True
             self._link.close()
 
     # -- leaving -------------------------------------------------------------------------------------------------------

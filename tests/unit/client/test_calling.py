@@ -473,3 +473,19 @@ def test_many_threads_share_one_connection(peer: Peer, client: Client) -> None:
 def test_results_of_declared_types_have_them(peer: Peer, client: Client) -> None:
     peer.serve("alice/half", lambda x: x // 2, {"x": INT}, FLOAT)
     assert type(client.get("alice/half")(4)) is float
+
+
+def test_maps_and_streams_tell_what_they_are_and_how_far(peer: Peer, client: Client) -> None:
+    peer.hold = True
+    running = client.get("alice/physics/add").map([1.0, 2.0])
+    assert repr(running) == "<Map of alice/physics/add over 2 items: 2 under way, 0 ready to be taken>"
+    peer.release()
+    assert next(running) == 2.0
+    running.invocations[1].result(5)
+    assert repr(running) == "<Map of alice/physics/add over 2 items: 0 under way, 1 ready to be taken>"
+    stream = client.get("alice/count").stream(2)
+    next(stream)
+    assert repr(stream).startswith("<Stream of <Invocation inv_")
+    assert "alice/count" in repr(stream)
+    assert repr(stream).endswith(", 1 taken>")
+    stream.close()

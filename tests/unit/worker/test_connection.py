@@ -158,7 +158,11 @@ async def test_a_worker_none_of_whose_functions_is_published_ends_with_the_hubs_
     await hub.start()
     async with serving(tmp_path, LAB, hub) as served:
         assert await served.task == 1
-        assert [event.message for event in served.said(EventKind.FAILED)] == ["Not here."]
+        [failed] = served.said(EventKind.FAILED)
+        assert failed.message == "The hub refused to publish what is here: nothing is served."
+        assert failed.failure is not None
+        assert failed.failure.message == "Not here."
+        assert not served.said(EventKind.DISCONNECTED)  # it left; nothing broke
     await hub.stop()
 
 
