@@ -23,7 +23,8 @@ from farcall.hub.dispatcher import Dispatcher
 from farcall.hub.invocations import Invocations
 from farcall.hub.ports import StoreFailed
 from farcall.hub.streams import Streams
-from farcall.hub.workers import WorkerConversation, Workers
+from farcall.hub.worker_conversation import WorkerConversation
+from farcall.hub.workers import Workers
 from farcall.wire import frames
 from farcall.wire.session import HubSession, ProtocolError, Role
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any
 
 from farcall.domain import access, names
-from farcall.domain.errors import Failure, Refused
-from farcall.domain.states import AttemptState, WorkerState
+from farcall.domain.errors import Refused
+from farcall.domain.states import WorkerState
 from farcall.hub import ports
-from farcall.hub.accounts import Accounts
 from farcall.hub.catalog import Catalog
 from farcall.hub.dispatch import events
 from farcall.hub.dispatcher import Dispatcher, reclaimed
@@ -21,10 +18,8 @@ from farcall.hub.streams import Streams
 from farcall.wire import frames
 
 _MAX_SLOTS = 4096
-_OUTCOMES = frozenset({AttemptState.SUCCEEDED, AttemptState.FAILED, AttemptState.CANCELLED, AttemptState.LOST})
-_MAX_CREDIT = 1_048_576
+MAX_CREDIT = 1_048_576
 _MAX_RESOURCES = 256
-_MAX_STAGE = 200  # characters
 
 
 class Workers:
@@ -85,8 +80,8 @@ class Workers:
         """A worker says what it is, and what it still holds from before."""
         if not access.has_scope(subject, "serve"):
             raise Refused("permission_denied", "This token may not serve functions.", "Use one with the scope serve.")
-        if not 1 <= frame.slots <= _MAX_SLOTS or not 0 <= frame.credit <= _MAX_CREDIT:
-            raise Refused("invalid_request", f"A worker has 1 to {_MAX_SLOTS} slots and a credit up to {_MAX_CREDIT}.")
+        if not 1 <= frame.slots <= _MAX_SLOTS or not 0 <= frame.credit <= MAX_CREDIT:
+            raise Refused("invalid_request", f"A worker has 1 to {_MAX_SLOTS} slots and a credit up to {MAX_CREDIT}.")
         if len(frame.resources) > _MAX_RESOURCES or any(value != value for value in frame.resources.values()):
             raise Refused("invalid_request", f"A worker has at most {_MAX_RESOURCES} resources, and none is NaN.")
         boot = link.boot
@@ -285,129 +280,6 @@ class Workers:
             self._dispatcher.feed(events.Served(link.boot, versions))
             self._catalog.presence_changed(changed)
             await self._store.do(self._row(presence, versions))
-
-
-class WorkerConversation:
-    """What one registered worker's frames make happen. Frames are handled one after another."""
-
-    def __init__(
-        self,
-        workers: Workers,
-        dispatcher: Dispatcher,
-        accounts: Accounts,
-        token: str,
-        subject: access.Subject,
-        link: ports.WorkerLink,
-    ) -> None:
-        self._workers = workers
-        self._dispatcher = dispatcher
-        self._accounts = accounts
-        self._token = token
-        self._subject = subject
-        self._link = link
-        self._boot = link.boot
-        self.handlers: dict[type, Callable[[Any], Any]] = {
-            frames.Register: self._register,
-            frames.Publish: self._publish,
-            frames.Heartbeat: self._heartbeat,
-            frames.Credit: self._credit,
-            frames.Started: self._started,
-            frames.Returned: self._returned,
-            frames.Finished: self._finished,
-            frames.Logs: self._logs,
-            frames.Progress: self._progress,
-            frames.Stream: self._stream,
-            frames.Leaving: self._leaving,
-        }
-
-    def _register(self, frame: frames.Register) -> Any:
-        return self._workers.register(self._subject, frame, self._link)
-
-    async def _publish(self, frame: frames.Publish) -> None:
-        answers = await self._workers.publish(self._subject, frame, self._boot)
-        self._link.send(frames.Published(frame.seq, answers))
-
-    def _heartbeat(self, frame: frames.Heartbeat) -> None:
-        self._workers.seen(self._link)
-        self._link.send(frames.HeartbeatAck(frame.seq))
-
-    def _credit(self, frame: frames.Credit) -> None:
-        self._dispatcher.feed(events.Credits(self._boot, max(0, min(frame.credit, _MAX_CREDIT))))
-
-    def _started(self, frame: frames.Started) -> None:
-        self._dispatcher.feed(events.Started(self._boot, [(item.id, item.fence) for item in frame.items]))
-
-    def _returned(self, frame: frames.Returned) -> None:
-        self._dispatcher.feed(
-            events.Returned(self._boot, [(item.id, item.fence, item.reason[:100]) for item in frame.items])
-        )
-
-    def _finished(self, frame: frames.Finished) -> Any:
-        for item in frame.items:
-            if item.state not in _OUTCOMES:
-                raise Refused("invalid_request", f"{item.state} is not the state of an attempt that ended.")
-        if any(item.blobs for item in frame.items):
-            return self._finished_with_blobs(frame.items)
-        self._dispatcher.feed(events.Finished(self._boot, frame.items))
-        return None
-
-    async def _finished_with_blobs(self, items: list[frames.FinishedItem]) -> None:
-        """A result may name only what its worker may read: a digest is no capability."""
-        checked = []
-        for item in items:
-            hidden = await self._workers.hidden_blob(self._subject.key, item.blobs)
-            if hidden:
-                failure = Failure("bad_result", f"The result names {hidden}, which its worker has not uploaded.")
-                item = frames.FinishedItem(
-                    item.id,
-                    item.fence,
-                    int(AttemptState.FAILED),
-                    failure=failure,
-                    run_seconds=item.run_seconds,
-                    cpu_seconds=item.cpu_seconds,
-                )
-            checked.append(item)
-        self._dispatcher.feed(events.Finished(self._boot, checked))
-
-    def _logs(self, frame: frames.Logs) -> None:
-        current = self._dispatcher.core.attempt
-        kept = [item for item in frame.items if current(item.id) == (self._boot, item.fence)]
-        if kept:
-            self._workers.logs.store(kept)
-
-    def _progress(self, frame: frames.Progress) -> None:
-        current = self._dispatcher.core.attempt
-        self._dispatcher.report_progress(
-            [
-                frames.ProgressItem(item.id, item.fence, _fraction(item.fraction), item.stage[:_MAX_STAGE])
-                for item in frame.items
-                if current(item.id) == (self._boot, item.fence)
-            ]
-        )
-
-    def _stream(self, frame: frames.Stream) -> None:
-        self._workers.streams.from_worker(self._boot, frame)
-
-    def _leaving(self, frame: frames.Leaving) -> None:
-        self._workers.left(self._link)
-
-    async def refresh(self) -> None:
-        """The account's permissions changed: read them anew; raises Refused if the token no longer holds."""
-        self._subject = replace(await self._accounts.authenticate(self._token), origin=self._subject.origin)
-        await self._workers.restrict(self._subject, self._link)
-
-    def goodbye(self, frame: Any) -> None:
-        """A worker that says goodbye will not come back under this boot."""
-        if frame is not None:
-            self._workers.left(self._link)
-
-    def disconnected(self) -> None:
-        self._workers.disconnected(self._link)
-
-
-def _fraction(claimed: float) -> float:
-    """A share of the whole; nonsense counts as nothing."""
-    return min(1.0, claimed) if claimed > 0 else 0.0
 
 
 def _not_yours() -> Refused:

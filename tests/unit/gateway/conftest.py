@@ -17,7 +17,7 @@ from farcall.assemble.hub import Hub, build_hub
 from farcall.domain.errors import Failure
 from farcall.domain.model import FunctionOptions
 from farcall.domain.states import AttemptState
-from farcall.hub.workers import WorkerConversation
+from farcall.hub.worker_conversation import WorkerConversation
 from farcall.settings import load_hub
 from farcall.wire import frames
 

@@ -27,7 +27,8 @@ from farcall.hub.quotas import Quotas
 from farcall.hub.recovery import recover
 from farcall.hub.revocation import Revocation
 from farcall.hub.streams import Streams
-from farcall.hub.workers import WorkerConversation, Workers
+from farcall.hub.worker_conversation import WorkerConversation
+from farcall.hub.workers import Workers
 from farcall.testing.memory_files import MemoryLogFiles
 from farcall.wire import frames
 

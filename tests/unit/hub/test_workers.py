@@ -11,7 +11,7 @@ from farcall.domain.model import fence
 from farcall.domain.states import AttemptState
 from farcall.hub.groups import Groups
 from farcall.hub.invitations import Wanted
-from farcall.hub.workers import WorkerConversation
+from farcall.hub.worker_conversation import WorkerConversation
 from farcall.wire import frames
 
 from .conftest import House, publication_of
