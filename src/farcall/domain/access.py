@@ -147,6 +147,14 @@ def level_at(subject: Subject, path: str) -> Level:
     return max((grant.level for grant in subject.grants if covers(grant.path, path)), default=Level.NONE)
 
 
+def manages_until(subject: Subject, path: str) -> float | None:
+    """When the account ceases to manage the path, if nobody changes anything; None: never, or it manages it not."""
+    if handle_of(path) == subject.handle or administers(subject):
+        return None
+    ends = [grant.expires_at for grant in subject.grants if grant.level >= Level.MANAGE and covers(grant.path, path)]
+    return max((end for end in ends if end is not None), default=None) if None not in ends else None
+
+
 def within(subject: Subject, path: str) -> bool:
     """Whether the limit of the token, if it has one, reaches the path."""
     return not subject.only or any(covers(limit, path) for limit in subject.only)

@@ -8,7 +8,7 @@ from farcall.domain import access
 from farcall.domain import ids as identifiers
 from farcall.domain.errors import Refused
 from farcall.hub import audit, ports
-from farcall.hub.records import Records
+from farcall.hub.records import Records, require_scope
 
 
 class Erasure:
@@ -40,8 +40,6 @@ class Erasure:
         return await self._records.get(subject, identifier)
 
     async def _require(self, subject: access.Subject, row: ports.InvocationRow) -> None:
-        scope: access.Scope = "invoke" if row.caller == subject.key else "manage"
         if not (access.administers(subject) or await self._records.shows_payloads(subject, row)):
             raise Refused("permission_denied", "Only who may see arguments and results may erase them.")
-        if not access.has_scope(subject, scope):
-            raise Refused("permission_denied", f"This token lacks the scope {scope}, which it takes to erase this.")
+        require_scope(subject, row, "erase this")

@@ -15,7 +15,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from blake3 import blake3
 
@@ -90,6 +90,7 @@ class Invitations:
     async def invite(self, subject: access.Subject, email: str, wanted: Wanted) -> Invited:
         """Share `wanted` with whoever has that address; replaces an earlier invitation. Raises Refused."""
         where = shareable(subject, wanted, self._wall())
+        wanted = within_end(subject, where, wanted)
         return await self._put(subject, email, where, wanted)
 
     async def invite_member(self, subject: access.Subject, email: str, handle: str, role: groups.Role) -> Invited:
@@ -162,6 +163,8 @@ class Invitations:
 
     async def given(self, subject: access.Subject, roots: list[str]) -> list[ports.InvitationRow]:
         """Those that the subject made, or may take back since they are below `roots`, unless accepted or revoked."""
+        if not access.has_scope(subject, "manage"):  # they tell addresses of people
+            return []
         found = await self._store.invitations_given(subject.key, roots)
         return [
             row
@@ -248,6 +251,7 @@ class Invitations:
 
     async def decline(self, subject: access.Subject, reference: str) -> None:
         """Say no; it cannot be accepted any more. Raises Refused."""
+        _require_manage(subject, "decline invitations")
         row, _ = await self._addressed(subject, reference)
         await self._close(row, "declined", subject)
 
@@ -340,6 +344,14 @@ def shareable(subject: access.Subject, wanted: Wanted, now: float) -> str:
     if not decision.allowed:
         raise Refused(decision.code, decision.reason)
     return where
+
+
+def within_end(subject: access.Subject, where: str, wanted: Wanted) -> Wanted:
+    """The same, ending when the subject itself may share no more: nobody passes on for longer than they have."""
+    ends_at = access.manages_until(subject, where)
+    if ends_at is None or (wanted.expires_at is not None and wanted.expires_at <= ends_at):
+        return wanted
+    return replace(wanted, expires_at=ends_at)
 
 
 def digest_of(secret: str) -> bytes:

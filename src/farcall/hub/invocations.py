@@ -18,7 +18,7 @@ from farcall.hub.catalog import Catalog
 from farcall.hub.dispatch import events
 from farcall.hub.dispatcher import Dispatcher, now
 from farcall.hub.quotas import Quota, Quotas
-from farcall.hub.records import as_told
+from farcall.hub.records import as_told, may_see, require_scope
 from farcall.hub.tickets import Ticket
 from farcall.wire import frames
 
@@ -293,14 +293,15 @@ class Invocations:
     ) -> tuple[list[Settlement], list[bytes], list[bytes]]:
         """(ended, going on, unknown); `link` will hear of those that go on."""
         dispatcher = self._dispatcher
+        beyond: set[bytes] = set()
+        if not _calls_everywhere(subject):
+            beyond = set(ids) - await self._reached(subject, ids)
+            ids = [identifier for identifier in ids if identifier not in beyond]
         for identifier in ids:
             held = dispatcher.core.invocation(identifier)
             if held is not None and held.caller == subject.key:
                 dispatcher.callers.add(identifier, link)
-        try:  # "going on" is a promise: what is being recorded now has to be recorded first
-            await self._store.do(ports.AddNotes([]))
-        except ports.StoreFailed as error:
-            raise Refused("hub_unavailable", f"The hub cannot store anything now: {error}", "Try again.") from None
+        await self._recorded()  # "going on" is a promise: what is being recorded now has to be recorded first
         ended, going_on, unknown = await self._store.settlements(ids, subject.key)
         for identifier in going_on:
             dispatcher.callers.add(identifier, link)
@@ -310,18 +311,36 @@ class Invocations:
             ended = [*ended, *late]
             gone = {item.id for item in late}
             going_on = [identifier for identifier in going_on if identifier not in gone]
-        return [as_told(item) for item in ended], list(going_on), list(unknown)
+        return [as_told(item) for item in ended], list(going_on), [*unknown, *beyond]
+
+    async def _reached(self, subject: access.Subject, ids: Sequence[bytes]) -> set[bytes]:
+        """Those of the subject's own calls that its token, which has limits or does not call, may be told of."""
+        if not access.has_scope(subject, "invoke"):
+            return set()
+        await self._recorded()
+        rows = [await self._store.invocation(identifier) for identifier in ids]
+        return {row.id for row in rows if row is not None and row.caller == subject.key and may_see(subject, row)}
+
+    async def _recorded(self) -> None:
+        """What was on its way to the store has arrived; raises Refused (hub_unavailable)."""
+        try:
+            await self._store.do(ports.AddNotes([]))
+        except ports.StoreFailed as error:
+            raise Refused("hub_unavailable", f"The hub cannot store anything now: {error}", "Try again.") from None
 
     async def cancel(self, subject: access.Subject, identifier: bytes) -> bool:
-        """Begin to cancel; False if it had finished. Raises Refused (not found)."""
+        """Begin to cancel; False if it had finished. Raises Refused (not_found, permission_denied)."""
         vetting = self._vetting.get(identifier)
         if vetting is not None:  # it is about to be submitted
             await asyncio.wait([vetting])
         held = self._dispatcher.core.invocation(identifier)
-        if held is None or held.caller != subject.key:
+        if held is None or held.caller != subject.key or not _calls_everywhere(subject):
+            if held is not None:
+                await self._recorded()
             row = await self._store.invocation(identifier)
-            if row is None or not (subject.admin or row.caller == subject.key or row.owner in subject.owned_accounts):
+            if row is None or not may_see(subject, row):
                 raise Refused("not_found", f"There is no invocation {identifiers.to_text(identifier)}.")
+            require_scope(subject, row, "stop it")
             if row.state.final:
                 return False
         self._dispatcher.feed(events.CancelRequested([identifier]))
@@ -334,6 +353,11 @@ class Invocations:
 
     def progress(self, identifier: bytes) -> tuple[float, str] | None:
         return self._dispatcher.callers.progress(identifier)
+
+
+def _calls_everywhere(subject: access.Subject) -> bool:
+    """Whether all that its account called is within reach of the token: then nothing has to be looked up."""
+    return access.has_scope(subject, "invoke") and not subject.only
 
 
 def _taken() -> Failure:

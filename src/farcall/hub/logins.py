@@ -74,8 +74,9 @@ class Logins:
         """Another password, or the first. All other tokens that came from logging in end at once; those that were made
         with a purpose stay.
 
-        Takes a token with the scope manage that is not limited. Raises Refused: permission_denied, quota_exceeded, or
-        invalid_request for a weak password.
+        Takes a token with the scope manage that is not limited; for the first password, one that may all that logging
+        in gives, for as long: else a password would make it more than it is. Raises Refused: permission_denied,
+        quota_exceeded, or invalid_request for a weak password.
         """
         if not access.has_scope(subject, "manage") or subject.only:
             raise Refused("permission_denied", "It takes a token with the scope manage and no limits.")
@@ -88,6 +89,8 @@ class Logins:
                 self._failures.note(subject, "account.password", "permission_denied", about=account.key)
                 raise Refused("permission_denied", "The old password is wrong.")
             self._by_name.forgive(typed)
+        else:
+            _require_all(subject)
         passwords.check(new, account.handle, account.email)
         hashed = await self._passwords.hash(new)
         command = ports.SetPassword(account.key, hashed, time.time(), keep=subject.token)
@@ -112,6 +115,16 @@ class Logins:
                 self._by_name.take_back(typed)
         if wait_seconds:
             raise passwords.too_many("tries to log in", wait_seconds)
+
+
+def _require_all(subject: access.Subject) -> None:
+    scopes = access.SCOPES if subject.admin else access.DEFAULT_SCOPES
+    if not subject.scopes.issuperset(scopes) or subject.expires_at is not None:
+        raise Refused(
+            "permission_denied",
+            f"The first password takes a token with the scopes {', '.join(scopes)} that does not expire.",
+            "Use the first token of the account, or ask an administrator of the hub.",
+        )
 
 
 def _spelled(name: str) -> str:

@@ -201,6 +201,7 @@ class Records:
         return version is not None and version.options.visibility == "owner"
 
     async def _require_payloads(self, subject: access.Subject, row: ports.InvocationRow) -> None:
+        require_scope(subject, row, "see arguments and results")
         if not await self.shows_payloads(subject, row):
             raise Refused(
                 "permission_denied",
@@ -250,6 +251,16 @@ def may_see(subject: access.Subject, row: ports.InvocationRow) -> bool:
     if not access.within(subject, row.function):
         return False
     return row.caller == subject.key or row.owner in subject.owned_accounts or access.administers(subject)
+
+
+def require_scope(subject: access.Subject, row: ports.InvocationRow, what: str) -> None:
+    """Raises Refused unless the token is for calling, if the subject called, or for managing, if it is another's call.
+
+    So a token that only serves, on somebody's machine, reads and stops nothing that its account called elsewhere.
+    """
+    scope: access.Scope = "invoke" if row.caller == subject.key else "manage"
+    if not access.has_scope(subject, scope):
+        raise Refused("permission_denied", f"This token lacks the scope {scope}, which it takes to {what}.")
 
 
 def gone(erased_at: float | None) -> Failure:

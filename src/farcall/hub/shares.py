@@ -9,7 +9,7 @@ from farcall.domain import access, names
 from farcall.domain.errors import Refused
 from farcall.hub import audit, ports
 from farcall.hub.accounts import Accounts
-from farcall.hub.invitations import Wanted, shareable
+from farcall.hub.invitations import Wanted, shareable, within_end
 
 
 class Shares:
@@ -24,9 +24,12 @@ class Shares:
         """Let `handle` do what is `wanted`; replaces an earlier grant on the same path. Raises Refused."""
         now = self._wall()
         where = shareable(subject, wanted, now)
+        wanted = within_end(subject, where, wanted)
         grantee = await self._account(handle)
         if grantee.handle == names.handle_of(where):
             raise Refused("invalid_request", f"{grantee.handle} owns {where} already.")
+        if grantee.key == subject.key:  # who manages by a share would take away its end and its limits
+            raise Refused("permission_denied", "Nobody shares with themselves.", "Ask the owner for more.")
         command = ports.PutGrant(
             where, grantee.key, wanted.level, subject.key, now, wanted.expires_at, wanted.limits.json()
         )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -327,6 +328,23 @@ async def test_an_account_without_a_password_sets_its_first_with_its_token(door:
     assert await code_of(door.logins.log_in("dora", "")) == "unauthenticated"
     await door.logins.set_password(await door.accounts.authenticate(token.token), GOOD)
     await door.logins.log_in("dora", GOOD)
+
+
+async def test_a_first_password_makes_no_token_more_than_it_is(door: Door) -> None:
+    admin = await promoted(door)
+    dora, token = await door.accounts.create(admin, "dora", "dora@lab.org")
+    whole = await door.accounts.authenticate(token.token)
+    for subject, scopes, seconds in (
+        (whole, ["manage"], None),
+        (whole, [], 600),
+        (admin, list(access.DEFAULT_SCOPES), None),  # logging in could give the scope admin
+    ):
+        ends_at = None if seconds is None else time.time() + seconds
+        made = await door.accounts.tokens.create(subject, scopes=scopes, expires_at=ends_at)
+        asking = await door.accounts.authenticate(made.token)
+        assert await code_of(door.logins.set_password(asking, GOOD)) == "permission_denied"
+        assert await code_of(door.logins.log_in(subject.handle, GOOD)) == "unauthenticated"
+    assert dora.handle == "dora"
 
 
 async def test_too_many_at_once_are_refused_instead_of_queued(door: Door) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from farcall.domain import access
 from farcall.domain.errors import Refused
+from farcall.domain.limits import Limits
 from farcall.hub.expiries import watch_expiries
 from farcall.hub.invitations import Wanted
 
@@ -110,6 +111,29 @@ async def test_what_is_shared_with_everybody_is_not_dropped_by_one_of_them(house
     row = await house.shares.share(alice, "public", Wanted("alice/f", "view"))
     assert {alice.key, bob.key} <= set(changed)
     assert await code_of(house.shares.remove(await house.subject("bob"), row.key)) == "permission_denied"
+
+
+async def test_nobody_shares_with_themselves(house: House) -> None:
+    alice, ends_at = await house.subject("alice"), time.time() + 600
+    limited = Limits(per_minute=1)
+    row = await house.shares.share(alice, "bob", Wanted("alice/f", "manage", ends_at, limited))
+    for who in ("bob", "admin"):
+        again = house.shares.share(await house.subject(who), who, Wanted("alice/f", "manage"))
+        assert await code_of(again) == "permission_denied"
+    assert await house.shares.visible(alice) == [row]
+
+
+async def test_nobody_passes_on_for_longer_than_they_have(house: House) -> None:
+    alice, ends_at = await house.subject("alice"), time.time() + 600
+    await house.shares.share(alice, "bob", Wanted("alice/f", "manage", ends_at))
+    bob = await house.subject("bob")
+    for asked, given in ((None, ends_at), (ends_at + 1, ends_at), (ends_at - 1, ends_at - 1)):
+        row = await house.shares.share(bob, "public", Wanted("alice/f", "manage", asked))
+        assert row.expires_at == given
+    await house.shares.share(alice, "bob", Wanted("alice/f", "manage"))
+    await house.shares.share(alice, "public", Wanted("alice/f", "view", ends_at))
+    row = await house.shares.share(await house.subject("bob"), "public", Wanted("alice/f", "view"))
+    assert row.expires_at is None
 
 
 async def test_a_share_with_an_end_gives_nothing_afterwards(house: House) -> None:
