@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import uvicorn
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from farcall.gateway.intake import Intake
 from farcall.gateway.websocket import Doorkeeper, WebSocket
@@ -50,9 +51,17 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _socket_factory(doorkeeper: Doorkeeper) -> Any:
+def _socket_factory(app: Any, doorkeeper: Doorkeeper, trusted_proxies: str) -> Any:
+    believed = ProxyHeadersMiddleware(app, trusted_proxies).trusted_hosts
+
+    def whence(peer: str, forwarded: list[str]) -> str:
+        """As uvicorn finds it for requests: channels do not pass through its middleware."""
+        if not forwarded or not trusted_proxies or peer not in believed:
+            return peer
+        return believed.get_trusted_client_address(", ".join(forwarded))[0] or peer
+
     def make(config: Any, server_state: Any, app_state: Any) -> WebSocket:
-        return WebSocket(doorkeeper, _SOCKET_MESSAGE_LIMIT_BYTES, server_state)
+        return WebSocket(doorkeeper, _SOCKET_MESSAGE_LIMIT_BYTES, server_state, whence)
 
     return make
 
@@ -78,7 +87,7 @@ async def serve(
             log_config=None,
             access_log=False,
             http=Intake,
-            ws=_socket_factory(doorkeeper),
+            ws=_socket_factory(app, doorkeeper, trusted_proxies),
             timeout_keep_alive=75,
             timeout_graceful_shutdown=_END_PATIENCE_SECONDS,
             lifespan="off",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
 from websockets.exceptions import InvalidState
@@ -47,10 +47,20 @@ class Doorkeeper(Protocol):
 
 
 class WebSocket(asyncio.Protocol):
-    """The server's end of one connection."""
+    """The server's end of one connection. `origin` is the remote address, as `whence` takes it to be from that of the
+    peer and from what a proxy says; empty if there is none.
+    """
 
-    def __init__(self, doorkeeper: Doorkeeper, message_limit_bytes: int, server_state: Any) -> None:
+    def __init__(
+        self,
+        doorkeeper: Doorkeeper,
+        message_limit_bytes: int,
+        server_state: Any,
+        whence: Callable[[str, list[str]], str] = lambda peer, forwarded: peer,
+    ) -> None:
+        self.origin = ""
         self._doorkeeper = doorkeeper
+        self._whence = whence
         self._connections: set[Any] = server_state.connections
         self._protocol = ServerProtocol(max_size=message_limit_bytes)
         self._shortcut = Shortcut(self._protocol, self._deliver, self._received)
@@ -80,12 +90,6 @@ class WebSocket(asyncio.Protocol):
                 self._protocol.send_close(code, reason[:120])
             self._flush()
             self._rearm(_CLOSE_SECONDS, self._abort)
-
-    @property
-    def origin(self) -> str:
-        """The remote address; empty if there is none."""
-        peer = self._transport.get_extra_info("peername") if self._transport is not None else None
-        return str(peer[0]) if isinstance(peer, tuple) else ""
 
     def pause(self) -> None:
         """Read no more for now."""
@@ -140,12 +144,17 @@ class WebSocket(asyncio.Protocol):
         response = self._protocol.accept(request)
         if response.status_code == 101:
             path = request.path.partition("?")[0]
+            self.origin = self._whence(self._peer(), request.headers.get_all("X-Forwarded-For"))
             self._listener = self._doorkeeper.listener(path, _bearer(request), self)
             if self._listener is None:
                 response = self._protocol.reject(404, "There is no such channel.\n")
         self._protocol.send_response(response)
         self._open = self._protocol.state is State.OPEN
         self._rearm(_PING_SECONDS, self._look_after)
+
+    def _peer(self) -> str:
+        peer = self._transport.get_extra_info("peername") if self._transport is not None else None
+        return str(peer[0]) if isinstance(peer, tuple) else ""
 
     def _frame(self, frame: Frame) -> None:
         opcode = frame.opcode

@@ -47,14 +47,14 @@ class Open:
 
 
 @contextlib.asynccontextmanager
-async def open_hub(data: Path) -> AsyncIterator[Open]:
+async def open_hub(data: Path, **more: Any) -> AsyncIterator[Open]:
     listener = listen("127.0.0.1", 0)
     hub = await build_hub(load_hub(environ={}, data=data, no_worker_grace_seconds=0.0, linger_seconds=0.0))
     assert hub.first_token is not None
     told = asyncio.Event()
     port = listener.getsockname()[1]
     serving = asyncio.ensure_future(
-        serve(hub.app, hub.services.channels, listener, before_end=hub.say_goodbye, told=told)
+        serve(hub.app, hub.services.channels, listener, before_end=hub.say_goodbye, told=told, **more)
     )
     try:
         yield Open(hub, port, hub.first_token, told)
@@ -73,10 +73,12 @@ class Peer:
         self._hub = hub
         self._path = f"/v1/connect/{role}"
         self._token = token
+        self.headers: dict[str, str] = {}
         self.socket: ClientConnection
 
     async def __aenter__(self) -> Peer:
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        headers |= self.headers
         self.socket = await connect(
             self._hub.url + self._path, additional_headers=headers, max_size=None, compression=None
         )

@@ -8,6 +8,7 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx2
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
@@ -164,3 +165,18 @@ def handshake(hub: Open, token: str | None = None) -> bytes:
         f"GET /v1/connect/client HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nAuthorization: Bearer {token or hub.token}\r\n\r\n"
     ).encode()
+
+
+@pytest.mark.parametrize(
+    ("trusted", "seen"), [("", "127.0.0.1"), ("127.0.0.1", "192.0.2.9"), ("192.0.2.1", "127.0.0.1")]
+)
+async def test_a_channel_comes_from_where_a_trusted_proxy_says(tmp_path: Path, trusted: str, seen: str) -> None:
+    async with open_hub(tmp_path, trusted_proxies=trusted) as hub:
+        peer = hub.peer("worker")
+        peer.headers["X-Forwarded-For"] = "198.51.100.7, 192.0.2.9"
+        async with peer:
+            await peer.serve()
+        admin = {"Authorization": f"Bearer {hub.token}"}
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=hub.hub.app), base_url="http://hub") as http:
+            answer = await http.get("/v1/audit", params={"what": "function.publish"}, headers=admin)
+        assert [entry["origin"] for entry in answer.json()["items"]] == [seen]
