@@ -5,9 +5,8 @@ Looking changes nothing, since mail programs look too; the button does. The secr
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from functools import partial
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -16,9 +15,6 @@ from farcall.domain.errors import Failure, Refused
 from farcall.gateway.pages import rendering
 from farcall.gateway.services import HubServices
 from farcall.hub.confirmations import CONFIRM, RESET
-from farcall.hub.ports import StoreFailed
-
-log = structlog.get_logger("farcall.gateway.pages")
 
 _TITLES = {CONFIRM: "Confirm your address", RESET: "Set a new password"}
 
@@ -30,32 +26,20 @@ class ConfirmationPages:
         self._hub = hub
 
     def routes(self) -> list[Route]:
+        handlers = (
+            ("GET", CONFIRM, self._look),
+            ("POST", CONFIRM, self._confirm),
+            ("GET", RESET, self._look),
+            ("POST", RESET, self._reset),
+        )
         return [
-            Route("/confirm/{secret}", self._guarded(self._look, CONFIRM), methods=["GET"]),
-            Route("/confirm/{secret}", self._guarded(self._confirm, CONFIRM), methods=["POST"]),
-            Route("/reset/{secret}", self._guarded(self._look, RESET), methods=["GET"]),
-            Route("/reset/{secret}", self._guarded(self._reset, RESET), methods=["POST"]),
+            Route(
+                f"/{purpose}/{{secret}}",
+                rendering.guarded(purpose, partial(handler, purpose=purpose)),
+                methods=[method],
+            )
+            for method, purpose, handler in handlers
         ]
-
-    def _guarded(
-        self, handler: Callable[[Request, str], Awaitable[Response]], purpose: str
-    ) -> Callable[[Request], Awaitable[Response]]:
-        """People get a page whatever happens."""
-
-        async def guarded(request: Request) -> Response:
-            try:
-                return await handler(request, purpose)
-            except Refused as refusal:
-                return _sorry(refusal.failure)
-            except StoreFailed:
-                return _sorry(
-                    Failure("hub_unavailable", "The hub cannot reach its store now.", "Try again in a while.")
-                )
-            except Exception:
-                log.exception("a page failed", page=purpose)  # without its address, which is a secret
-                return _sorry(Failure("internal", "The hub failed to show the page; its log has the detail."))
-
-        return guarded
 
     async def _look(self, request: Request, purpose: str, problem: Failure | None = None) -> Response:
         proof = await self._hub.confirmations.proof(_secret(request), purpose)
@@ -93,12 +77,6 @@ class ConfirmationPages:
 
 def _secret(request: Request) -> str:
     return str(request.path_params["secret"])
-
-
-def _sorry(failure: Failure) -> Response:
-    return rendering.page(
-        "closed.html", failure.kind.http_status, title=failure.message, hint=failure.hint, standing=failure.code
-    )
 
 
 def _origin(request: Request) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -21,10 +20,7 @@ from farcall.gateway.pages.sessions import COOKIE, Sessions, Visit
 from farcall.gateway.services import HubServices
 from farcall.hub import offers, ports
 from farcall.hub.invitations import closed
-from farcall.hub.ports import StoreFailed
 from farcall.hub.whereabouts import Whereabouts
-
-log = structlog.get_logger("farcall.gateway.pages")
 
 _LABEL = "invitation page"
 _ENTERS = ("register", "login")  # and accept, in one step
@@ -75,28 +71,10 @@ class InvitationPage:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/i/{secret}", self._guarded(self._show), methods=["GET"]),
-            Route("/i/{secret}", self._guarded(self._act), methods=["POST"]),
+            Route("/i/{secret}", rendering.guarded("invitation", self._show), methods=["GET"]),
+            Route("/i/{secret}", rendering.guarded("invitation", self._act), methods=["POST"]),
             Route(rendering.STYLE_PATH, rendering.style, methods=["GET"]),
         ]
-
-    def _guarded(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-        """People get a page whatever happens."""
-
-        async def guarded(request: Request) -> Response:
-            try:
-                return await handler(request)
-            except Refused as refusal:
-                return _sorry(refusal.failure)
-            except StoreFailed:
-                return _sorry(
-                    Failure("hub_unavailable", "The hub cannot reach its store now.", "Try again in a while.")
-                )
-            except Exception:
-                log.exception("a page failed", page="invitation")  # without its address, which is a secret
-                return _sorry(Failure("internal", "The hub failed to show the page; its log has the detail."))
-
-        return guarded
 
     # -- looking -------------------------------------------------------------------------------------------------------
 
@@ -242,12 +220,6 @@ class InvitationPage:
         if opened.subject is not None:
             await self._hub.logins.log_out(opened.subject)
         return opened.visit
-
-
-def _sorry(failure: Failure) -> Response:
-    return rendering.page(
-        "closed.html", failure.kind.http_status, title=failure.message, hint=failure.hint, standing=failure.code
-    )
 
 
 def _login(whereabouts: Whereabouts) -> str:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Awaitable, Callable
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from farcall.domain.errors import Refused
+from farcall.domain.errors import Failure, Refused
 from farcall.gateway.pages.sessions import COOKIE, Visit
+from farcall.hub.ports import StoreFailed
 
 if TYPE_CHECKING:
     import jinja2
+
+log = structlog.get_logger("farcall.gateway.pages")
 
 STYLE_PATH = "/pages.css"
 _FORM_LIMIT_BYTES = 16 * 1024
@@ -63,6 +68,29 @@ def page(
     text = _templates().get_template(template).render(style=STYLE_PATH, **values)
     response = Response(text, status, _HEADERS, "text/html; charset=utf-8")
     return with_cookie(response, visit, secure)
+
+
+def guarded(name: str, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    """The handler of the page `name`, whose visitors get a page whatever happens."""
+
+    async def answered(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except Refused as refusal:
+            return _sorry(refusal.failure)
+        except StoreFailed:
+            return _sorry(Failure("hub_unavailable", "The hub cannot reach its store now.", "Try again in a while."))
+        except Exception:
+            log.exception("a page failed", page=name)  # without its address, which is a secret
+            return _sorry(Failure("internal", "The hub failed to show the page; its log has the detail."))
+
+    return answered
+
+
+def _sorry(failure: Failure) -> Response:
+    return page(
+        "closed.html", failure.kind.http_status, title=failure.message, hint=failure.hint, standing=failure.code
+    )
 
 
 def elsewhere(path: str, visit: Visit, *, secure: bool) -> Response:
