@@ -382,6 +382,13 @@ def post(world: World, path: str, body: str, headers: dict[str, str] | None = No
         return error.code
 
 
+def test_nothing_is_asked_for_where_standard_input_holds_the_password(world: World) -> None:
+    said = run(world, "register", world.url, "--handle", "bea", "--password-stdin", stdin=GOOD, code=2)
+    assert "With --password-stdin, say --email too." in said
+    assert GOOD not in said
+    assert "say --name too" in run(world, "login", world.url, "--password-stdin", stdin=GOOD, code=2)
+
+
 @pytest.mark.parametrize(
     ("trusted", "seen"), [("", "127.0.0.1"), ("127.0.0.1", "192.0.2.9")], ids=["nobody", "a proxy"]
 )

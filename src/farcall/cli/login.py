@@ -33,6 +33,7 @@ def register(
         url = url or named
     if not url:
         raise click.UsageError("Say the URL of the hub, or the link of an invitation with --invite.")
+    _require_told(password_stdin, {"--handle": handle, "--email": email})
     handle = handle or _asked("Handle")
     email = email or _asked("E-mail address")
     password = _password(password_stdin, new=True)
@@ -70,6 +71,7 @@ def login(
         text = sys.stdin.readline() if token_stdin else _asked("Token", hidden=True)
         _say(logins.with_token(url, text.strip()), as_json)
         return
+    _require_told(password_stdin, {"--name": name})
     name = name or _asked("Handle or e-mail address")
     _say(logins.with_password(url, name, _password(password_stdin), admin=admin), as_json)
 
@@ -175,6 +177,13 @@ def _forgotten(url: str, email: str, as_json: bool) -> None:
 def _asked(what: str, *, hidden: bool = False) -> str:
     answer: str = click.prompt(what, hide_input=hidden)
     return answer.strip()
+
+
+def _require_told(password_stdin: bool, options: dict[str, str | None]) -> None:
+    """Standard input holds the password: what is asked for there would be answered with it, and shown."""
+    missing = [option for option, value in options.items() if not value]
+    if password_stdin and missing:
+        raise click.UsageError(f"With --password-stdin, say {' and '.join(missing)} too.")
 
 
 def _password(from_stdin: bool, *, new: bool = False) -> str:
