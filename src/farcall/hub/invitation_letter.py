@@ -22,6 +22,7 @@ class Invitation:
     offer: Offer
     link: str
     hub: str
+    reach: str = ""  # who cannot come in by the link, as a sentence
 
 
 def letter(invitation: Invitation) -> ports.Mail:
@@ -35,7 +36,10 @@ def letter(invitation: Invitation) -> ports.Mail:
     able = f"You will be able to {offers.abilities(row.level, offer.single)}."
     if row.level != "view":
         able += " The code stays with its owner: nothing of it is copied to you."
-    facts = _facts(row)
+    facts = [*_facts(row), *([invitation.reach] if invitation.reach else [])]
+    if any(function.open_to_owner for function in offer.functions):
+        which = "it" if offer.single else "some of its functions"
+        facts.append(f"Who owns {which} sees the arguments and results of your calls.")
     alone = f"The link is meant for {row.email} alone: whoever has it can accept in your name, so do not pass it on."
     stranger = f"If you do not know {by}, ignore this letter: nothing happens then."
     shown = [

@@ -129,7 +129,8 @@ class Invitations:
         row = await self._row(key)
         link = self.whereabouts.link(f"/i/{secret}")
         offer = await self.offer(row)
-        letter = invitation_letter.letter(invitation_letter.Invitation(row, offer, link, self.whereabouts.url))
+        here = self.whereabouts
+        letter = invitation_letter.letter(invitation_letter.Invitation(row, offer, link, here.url, here.reach))
         if not self._post.configured:
             return Invited(row, _NOT_SENT, link, letter.text)
         return Invited(row, await self._send(key, letter))

@@ -60,6 +60,7 @@ class OfferedFunction:
     result_doc: str
     stream: bool
     example: str  # of its arguments in a call
+    open_to_owner: bool = False  # arguments and results of calls
 
     @property
     def name(self) -> str:
@@ -132,6 +133,7 @@ def _function(path: str, row: ports.VersionRow) -> OfferedFunction:
         ", ".join(
             f"{parameter.name}={_sample(parameter.schema)}" for parameter in interface.parameters if parameter.required
         ),
+        row.options.visibility == "owner",
     )
 
 

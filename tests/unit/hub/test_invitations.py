@@ -5,18 +5,20 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import pytest
 
 from farcall.domain import access
 from farcall.domain.errors import Failure, Refused
 from farcall.domain.limits import Limits
+from farcall.domain.model import FunctionOptions
 from farcall.hub import ports
 from farcall.hub.accounts import Accounts
 from farcall.hub.invitations import Invitations, Invited, Rules, Wanted
 from farcall.hub.mail import Post
 from farcall.hub.whereabouts import Whereabouts
 
-from .conftest import House
+from .conftest import House, publication_of
 
 pytestmark = pytest.mark.anyio
 
@@ -319,6 +321,37 @@ async def test_the_letter_says_who_shares_what_and_how_long(house: House) -> Non
     ):
         assert said in mail.text, said
     assert '<a href="https://hub.org/i/' in mail.html
+
+
+@pytest.mark.parametrize(
+    ("url", "reach"),
+    [
+        ("http://127.0.0.1:8750", "opens on that very machine only"),
+        ("https://192.168.1.20:8750", "opens within that machine's own network only"),
+        ("https://[fd00::1]:8750", "opens within that machine's own network only"),
+        ("https://hub.lab.org", ""),
+        ("https://8.8.8.8", ""),
+    ],
+)
+async def test_the_letter_says_where_its_link_opens(house: House, url: str, reach: str) -> None:
+    await house.publish("alice", "physics/fall")
+    invitations = at(house, Clock())
+    invitations.whereabouts = Whereabouts(url)
+    invited = await invitations.invite(await house.subject("alice"), CAROL, Wanted("alice/physics/fall"))
+    assert ("The link opens" in invited.text) is bool(reach)
+    assert reach in invited.text
+
+
+async def test_the_letter_says_if_the_owner_sees_the_arguments(house: House) -> None:
+    subject = await house.subject("alice")
+    await house.publish("alice", "physics/fall")
+    invitations = at(house, Clock())
+    closed = await invitations.invite(subject, CAROL, Wanted("alice/physics"))
+    assert "sees the arguments" not in closed.text
+    seen = msgspec.structs.replace(publication_of("physics/seen"), options=FunctionOptions(visibility="owner"))
+    await house.catalog.publish(subject, [seen])
+    told = await invitations.invite(subject, CAROL, Wanted("alice/physics"))
+    assert "Who owns some of its functions sees the arguments and results of your calls." in told.text
 
 
 async def test_what_others_wrote_is_text_in_the_letter(house: House) -> None:
