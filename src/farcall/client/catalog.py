@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -77,21 +78,16 @@ class Namespace:
 
 
 class CatalogModule(ModuleType):
-    """A namespace of the default client's catalog, as a module."""
+    """A namespace of the default client's catalog, as a module.
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        try:
-            function = find(_client(), f"{_path(self.__name__)}/{name}")
-        except FarcallError as error:
-            # `from … import name` swallows AttributeErrors and then imports: the finder says what was wrong.
-            self.__dict__.setdefault("_missing", {})[name] = error
-            raise also(error, AttributeError) from None
-        return function if function is not None else importlib.import_module(f"{self.__name__}.{name}")
+    Names are looked up by functions in the module, as PEP 562 has it, not by methods of this class: shells complete
+    ``physics.waves.`` only where a module's type has no `__getattr__` of its own.
+    """
 
-    def __dir__(self) -> list[str]:
-        return names_below(_client(), _path(self.__name__))
+    def __init__(self, name: str) -> None:
+        super().__init__(name, f"Functions of {_path(name)}.")
+        self.__dict__["__getattr__"] = partial(_looked_up, self)
+        self.__dict__["__dir__"] = lambda: names_below(_client(), _path(name))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """For those who wrote `import farcall.catalog.alice.free_fall`: it was a function after all."""
@@ -99,6 +95,18 @@ class CatalogModule(ModuleType):
 
     def __repr__(self) -> str:
         return f"<catalog {_path(self.__name__)}>"
+
+
+def _looked_up(module: CatalogModule, name: str) -> Any:
+    if name.startswith("_"):
+        raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+    try:
+        function = find(_client(), f"{_path(module.__name__)}/{name}")
+    except FarcallError as error:
+        # `from … import name` swallows AttributeErrors and then imports: the finder says what was wrong.
+        module.__dict__.setdefault("_missing", {})[name] = error
+        raise also(error, AttributeError) from None
+    return function if function is not None else importlib.import_module(f"{module.__name__}.{name}")
 
 
 class CatalogFinder(MetaPathFinder, Loader):
@@ -117,7 +125,7 @@ class CatalogFinder(MetaPathFinder, Loader):
         return ModuleSpec(fullname, self, is_package=True)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        return CatalogModule(spec.name, f"Functions of {_path(spec.name)}.")
+        return CatalogModule(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
         """There is nothing to run: names are looked up when they are used."""
