@@ -66,6 +66,9 @@ def test_bash_completes_commands_names_and_ids(world: World) -> None:
     assert sorted(completed(world, "bash", "farcall show alice/")) == ["alice/chemistry/mix", "alice/physics/free_fall"]
     assert completed(world, "bash", f"farcall status {identifier[:8]}") == [identifier]
     assert completed(world, "bash", "farcall call bob/") == []
+    assert completed(world, "bash", "farcall share alice/ph") == ["alice/physics", "alice/physics/free_fall"]
+    assert completed(world, "bash", "farcall list --namespace alice/ch") == ["alice/chemistry", "alice/chemistry/mix"]
+    assert completed(world, "bash", "farcall namespace delete alice/ch") == ["alice/chemistry", "alice/chemistry/mix"]
 
 
 def test_a_hub_that_is_away_offers_nothing_and_says_nothing(world: World) -> None:

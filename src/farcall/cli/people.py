@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from farcall.cli.completion import paths
 from farcall.cli.output import json_option, print_json, print_table, when
 from farcall.cli.remote import path, rest
 from farcall.cli.usage import limit_account
@@ -30,6 +31,7 @@ def token() -> None:
     "--only",
     multiple=True,
     metavar="NAME",
+    shell_complete=paths,
     help="Only for this function or namespace; may be given more than once.",
 )
 @click.option("--expires", help="For example 30d, 12h.")

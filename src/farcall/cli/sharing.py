@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from farcall.cli.completion import paths
 from farcall.cli.output import clock, json_option, print_json, print_table, when
 from farcall.cli.remote import rest
 
@@ -16,7 +17,7 @@ _UNITS = {"per_minute": "calls a minute", "in_flight": "at once", "seconds_per_d
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=paths)
 @click.argument("who", metavar="EMAIL|HANDLE")
 @click.option("--can", type=click.Choice(["view", "invoke", "manage"]), default="invoke", show_default=True)
 @click.option("--expires", metavar="DURATION", help="For example 30d, 12h; then the permission ends by itself.")
@@ -86,7 +87,7 @@ def say_invited(answer: dict[str, Any], what: str) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=paths)
 @click.argument("who", metavar="EMAIL|HANDLE")
 @json_option
 def unshare(name: str, who: str, as_json: bool) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from farcall.cli.completion import paths
 from farcall.cli.output import count, json_option, print_json
 from farcall.cli.remote import client, rest
 
@@ -23,7 +24,9 @@ _SETTLE_SECONDS = 0.2  # changes come in bursts
 
 @click.command()
 @click.argument("directory", default="typings", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--namespace", default="", metavar="NAME", help="Only this namespace and what is below it.")
+@click.option(
+    "--namespace", default="", metavar="NAME", shell_complete=paths, help="Only this namespace and what is below it."
+)
 @click.option("--watch", is_flag=True, help="Go on, and keep them fresh; stop with Ctrl-C.")
 @json_option
 def stubs(directory: Path, namespace: str, watch: bool, as_json: bool) -> None:
