@@ -224,8 +224,19 @@ class Records:
             if reason.what != "accepted" and (reason.what, detail) not in said:  # that it is, its record shows
                 lines.append(Line(reason.at, reason.what, detail))
         if row.state.final:
-            lines += _ending(row)
+            lines += await self._placing(row) + _ending(row)
         return sorted(lines, key=lambda line: line.at)
+
+    async def _placing(self, row: ports.InvocationRow) -> list[Line]:
+        """Where the attempt that counted was placed, and by what: the core forgets what has ended."""
+        version = await self._store.version(key=row.version)
+        if row.started_at is None or not row.worker or version is None:
+            return []
+        options = version.options
+        needs = ", ".join(f"{name}={value}" for name, value in options.requires.items())
+        why = f"by the policy {options.policy}" + (f", since it has {needs}" if needs else "")
+        at = max(row.started_at, row.created_at)
+        return [Line(at, "placed", f"attempt {row.attempt} placed on worker {row.worker} {why}")]
 
 
 def _sentence(note: ports.Note) -> str:
