@@ -49,7 +49,7 @@ def from_pairs(interface: Interface, pairs: Sequence[str]) -> dict[str, Any]:
         forced = key.endswith(":")
         key = key.removesuffix(":")
         if not equals or not key:
-            raise click.BadParameter(f"{pair!r} is not KEY=VALUE")
+            raise click.BadParameter(f"{pair!r} is not KEY=VALUE{_meant(interface, given, pair)}")
         if key in given:
             raise click.BadParameter(f"{key} is given twice")
         given[key] = _value(key, text, _schema_of(interface, key), forced)
@@ -65,6 +65,13 @@ def _schema_of(interface: Interface, key: str) -> dict[str, Any]:
         if parameter.kind is Kind.VAR_KEYWORD:
             return parameter.schema
     return {}
+
+
+def _meant(interface: Interface, given: dict[str, Any], text: str) -> str:
+    """A value without a name is taken to be the next parameter's."""
+    names = [parameter.name for parameter in interface.parameters]
+    left = [name for name in names if name not in given]
+    return f"; did you mean {left[0]}={text}?" if left and "=" not in text and text not in names else ""
 
 
 def _value(key: str, text: str, schema: dict[str, Any], forced: bool) -> Any:

@@ -85,7 +85,10 @@ def _hub(url: str | None, environ: Mapping[str, str], directory: Path, login_fil
     lonely = (
         " FARCALL_TOKEN is set, but it is only used together with FARCALL_HUB." if environ.get("FARCALL_TOKEN") else ""
     )
-    hint = "Say farcall login URL, set FARCALL_HUB and FARCALL_TOKEN, or call farcall.connect(url, token)."
+    hint = (
+        "Say farcall login URL (farcall register makes an account, farcall up a hub on this machine), set FARCALL_HUB"
+        " and FARCALL_TOKEN, or call farcall.connect(url, token)."
+    )
     raise from_failure(Failure("hub_unreachable", f"No hub is known.{lonely}", hint))
 
 

@@ -70,7 +70,8 @@ def test_values_are_read_by_the_type_of_their_parameter(pair: str, value: Any) -
 @pytest.mark.parametrize(
     ("pairs", "complaint"),
     [
-        (["number"], "is not KEY=VALUE"),
+        (["number"], "is not KEY=VALUE$"),
+        (["3"], "did you mean number=3?"),
         (["=3"], "is not KEY=VALUE"),
         (["number=1", "number=2"], "given twice"),
         (["number=fast"], "number: 'fast' does not read as float"),
