@@ -312,6 +312,29 @@ def test_a_revoked_token_is_refused_at_once_on_open_connections_too(world: World
 
 
 @pytest.mark.parametrize(
+    ("scope", "command", "words"),
+    [
+        (
+            "serve",
+            ("call", "alice/open/scale", "x=1"),
+            "lacks the scope invoke, which it takes to invoke alice/open/scale",
+        ),
+        ("invoke", ("share", "bob/f", "alice"), "lacks the scope manage, which it takes to manage bob/f"),
+        ("invoke", ("token", "create"), "lacks the scope manage, which it takes to manage tokens"),
+        ("invoke", ("accept", "i1"), "lacks the scope manage, which it takes to accept invitations"),
+        ("invoke", ("groups", "create", "lab"), "lacks the scope manage, which it takes to change groups"),
+        ("invoke", ("serve", "functions.py"), "This token may not serve functions."),
+    ],
+)
+def test_a_token_of_the_wrong_scope_is_refused_with_the_scope_it_takes(
+    world: World, scope: str, command: tuple[str, ...], words: str
+) -> None:
+    _, made = ask(world, "POST", "/v1/tokens", {"scopes": [scope]})
+    world.tokens["narrow"] = made["token"]
+    refused(world.farcall(*command, who="narrow"), words)
+
+
+@pytest.mark.parametrize(
     ("token", "words"), [("", "token is missing"), ("nonsense", "no token"), ("farcall_pat_" + "x" * 50, "no token")]
 )
 def test_without_a_token_there_is_nothing_but_health(world: World, token: str, words: str) -> None:

@@ -41,7 +41,7 @@ UNSERVABLE = {
     "syntax.py": ("def f(: pass", ["syntax.py, line 1", "SyntaxError"]),
     "raises.py": ("1 / 0", ["raises.py, line 1", "ZeroDivisionError"]),
     "exits.py": ("import os; os._exit(3)", ["ends the process that loads it", "exit code 3"]),
-    "empty.py": ("x = 1", ["empty.py", "@farcall.function"]),
+    "empty.py": ("x = 1", ["empty.py has no functions to serve", "@farcall.function", "farcall.variable()"]),
     "twins.py": (
         "import farcall\n@farcall.function\ndef f(): ...\n@farcall.function(name='f')\ndef g(): ...\n",
         ["twins.py", "two functions named f", "rename"],
