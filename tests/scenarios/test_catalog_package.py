@@ -101,12 +101,13 @@ def test_ipython_completes_imports(world: World) -> None:
         import json
         from IPython.core.completerlib import module_completion
 
-        lines = ("import farcall.catalog.alice.", "from farcall.catalog.alice.physics import ")
+        lines = ("import farcall.catalog.al", "import farcall.catalog.alice.", "from farcall.catalog.alice.physics import ")
         print(json.dumps([module_completion(line) for line in lines]))
         """,
     )
-    assert "farcall.catalog.alice.physics" in offered[0]
-    assert {"free_fall", "waves"} <= set(offered[1])
+    assert "farcall.catalog.alice" in offered[0]
+    assert "farcall.catalog.alice.physics" in offered[1]
+    assert {"free_fall", "waves"} <= set(offered[2])
 
 
 def test_a_question_mark_shows_signature_documentation_and_facts(world: World) -> None:

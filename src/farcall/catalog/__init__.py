@@ -1,6 +1,7 @@
 """The catalog of the hub, to be imported from: ``from farcall.catalog.alice.physics import free_fall``.
 
-Everything below is looked up at the hub when it is used; see `farcall.client.catalog`.
+Everything below is looked up at the hub when it is used; see `farcall.client.catalog`. A directory, although this is
+its only file: shells complete imports only below what looks like one.
 """
 
 import importlib as _importlib
@@ -8,7 +9,7 @@ from typing import Any as _Any
 
 from farcall.client import catalog as _catalog
 
-__path__: list[str] = []  # makes it a package, whose modules the finder makes
+__path__ = []  # what is below is not in this directory: the finder makes it
 
 _catalog.install()
 
