@@ -107,6 +107,7 @@ def test_what_does_not_fit_is_refused_with_its_place(
         bob.get(f"alice/open/units/{name}")(**arguments)
     assert caught.value.failure.problems[0][0] == path
     assert message in caught.value.failure.problems[0][1]
+    assert caught.value.__context__ is None, "what was wrong before the conversion is told, too"
     answer = httpx2.post(
         f"{town.url}/v1/functions/alice/open/units/{name}/invocations",
         json={"args": arguments},
@@ -180,7 +181,7 @@ def test_a_unit_that_is_none_is_refused_when_it_is_served(town: Town) -> None:
     )
     served = town.farcall("serve", str(path), who="alice")
     assert served.returncode == 1
-    assert "f(): parameter 'time': there is no unit 'secnd'; did you mean 'second'?" in served.stderr
+    assert "f(): parameter 'time': there is no unit 'secnd'; did you mean 'second'?\n" in served.stderr
 
 
 def test_an_interface_shows_units_bounds_documentation_and_terms(town: Town, bob: farcall.Client) -> None:

@@ -42,13 +42,16 @@ def arguments_bytes(
     except BindingError as error:
         raise invalid(name, str(error), [("", str(error))]) from None
     try:
-        data, noting, threshold = _checked(interface, name, bound, inline_limit_bytes)
+        checked = _checked(interface, name, bound, inline_limit_bytes)
     except FarcallError as error:
         # Plain numbers never come here, so they cost nothing: only what does not fit may be text or quantities.
         if not interface.converters or error.code != "invalid_arguments":
             raise
+        checked = None
+    if checked is None:  # out of the handler: what is wrong once converted is told alone, not on top of what was before
         bound = _converted(interface, name, bound)
-        data, noting, threshold = _checked(interface, name, bound, inline_limit_bytes)
+        checked = _checked(interface, name, bound, inline_limit_bytes)
+    data, noting, threshold = checked
     if noting.digests and not all(map(blobs.known, noting.digests)):
         if not may_upload:
             raise MustUpload
