@@ -98,6 +98,8 @@ def remove(handle: str, member: str, as_json: bool) -> None:
         rest().delete(path("groups", handle, "members", member))
     if as_json:
         print_json({"group": handle, "removed": member})
+    elif "@" in member:
+        click.echo(f"{member} is no longer invited to {handle}.")
     else:
         click.echo(f"{member} no longer belongs to {handle}.")
 
