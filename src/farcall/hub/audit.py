@@ -9,7 +9,7 @@ transaction as the change, if the change happens::
     )
 
 The outcome is the command's own. Where it is the key (int) of what was made, the entry says so as `id`; but the keys of
-accounts never leave the hub. Nothing is written for an outcome that refuses (any `ports.Outcome` but OK).
+accounts and versions never leave the hub. Nothing is written for an outcome that refuses (any `ports.Outcome` but OK).
 
 - `what` is `subject.verb` of the table `VERBS`; a new one is a line there.
 - `path` is the function or namespace that it is about: whoever owns the handle above it may read the entry.
@@ -37,7 +37,7 @@ from farcall.hub import ports
 
 PAGE_LIMIT = 500
 _WORDS_LIMIT = 254
-_ACCOUNTS = ("account.", "group.")
+_KEYS_STAY = ("account.", "group.", "alias.")
 
 # What is recorded, and what it means.
 VERBS: dict[str, str] = {
@@ -150,7 +150,7 @@ def recorded(
     def entries(outcome: Any) -> list[ports.AuditEntry]:
         if isinstance(outcome, ports.Outcome):
             return [made] if outcome is ports.Outcome.OK else []
-        if isinstance(outcome, int) and not what.startswith(_ACCOUNTS):
+        if isinstance(outcome, int) and not what.startswith(_KEYS_STAY):
             return [replace(made, detail={"id": outcome, **made.detail})]
         return [made]
 

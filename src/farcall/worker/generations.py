@@ -71,7 +71,8 @@ def wrong_units(loaded: Loaded) -> str:
             if has_units(interface):
                 check_units(interface)
         except InterfaceError as error:
-            return f"{described.name.rpartition('/')[2]}(): {error}."
+            sentence = f"{described.name.rpartition('/')[2]}(): {error}"
+            return sentence if sentence.endswith("?") else f"{sentence}."
     return ""
 
 

@@ -104,6 +104,8 @@ async def test_an_alias_is_set_listed_rolled_back_and_deleted(world: World) -> N
     assert listed["items"] == [moved]
     assert [(move["version"], move["by"]) for move in listed["history"]] == [(2, "alice"), (1, "alice")]
     assert await done(world, "POST", f"{DOUBLE}/aliases/prod/~rollback") == first
+    logged = await done(world, "GET", "/v1/audit?what=alias.move&limit=1")
+    assert logged["items"][0]["detail"] == {"rolled_back": True}
     await refused(world, "POST", f"{DOUBLE}/aliases/prod/~rollback", None, 409, "conflict")
     shown = await done(world, "GET", f"{DOUBLE}@prod")
     assert (shown["version"], shown["aliases"]) == (1, ["prod"])

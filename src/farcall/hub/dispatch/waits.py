@@ -80,7 +80,11 @@ def no_worker(version: Version) -> Failure:
                 f"No worker of {name} has what it requires: {', '.join(sorted(lacks))}.",
                 hint="Serve it from a machine that has this, or call with queue=True to wait for one.",
             )
-    return Failure("no_worker", f"No worker serves {name} now.", hint="Call with queue=True to wait for one.")
+    return Failure(
+        "no_worker",
+        f"No worker serves {name} now.",
+        hint="Call with queue=True (--queue on the command line) to wait for one.",
+    )
 
 
 def missing_of(version: Version, resources: dict[str, int | float | str | bool]) -> list[str]:
