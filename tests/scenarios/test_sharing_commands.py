@@ -22,6 +22,8 @@ def test_a_whole_link_is_accepted_and_declined(town: Town) -> None:
     made = invite(town, "alice/by_link", "--can", "view")
     accepted = town.farcall("accept", made["link"], who="bob")
     assert accepted.stdout == "You may now view alice/by_link, which alice shares with you.\n", accepted.stderr
+    by_address = town.farcall("unshare", "alice/by_link", "bob@example.org", who="alice")
+    assert "Whoever accepted an invitation is listed there by handle." in by_address.stderr
     again = town.farcall("accept", made["link"], who="bob")
     assert (again.returncode, "was accepted already" in again.stderr) == (1, True)
     declined = town.farcall("decline", invite(town, "alice/by_link")["link"], who="bob")
@@ -39,6 +41,15 @@ def test_a_whole_link_is_accepted_and_declined(town: Town) -> None:
         1,
         "Error: alice/by_link is not shared with bob; farcall shares lists what is.\n",
     )
+
+
+def test_who_shares_a_name_that_has_nothing_yet_is_told(town: Town) -> None:
+    early = town.farcall("share", "alice/mistyped", "bob", who="alice")
+    assert early.stdout == "bob may now invoke alice/mistyped\n"
+    assert early.stderr == "Nothing is called alice/mistyped yet; what is served there will be shared.\n"
+    with town.serving("import farcall\n@farcall.function\ndef mistyped() -> int:\n    return 1\n"):
+        assert town.farcall("share", "alice/mistyped", "bob", who="alice").stderr == ""
+    assert town.farcall("unshare", "alice/mistyped", "bob", who="alice").returncode == 0
 
 
 def test_an_invitation_for_somebody_else_is_refused(town: Town) -> None:

@@ -42,9 +42,10 @@ def share(
     """
     from farcall.client import sharing
 
+    service = rest()
     try:
         answer = sharing.share(
-            rest(),
+            service,
             name,
             who,
             can,
@@ -59,6 +60,8 @@ def share(
         print_json(answer)
     else:
         _say_shared(answer)
+        if not service.get("/v1/functions", namespace=answer["path"], limit=1)["items"]:
+            click.echo(f"Nothing is called {answer['path']} yet; what is served there will be shared.", err=True)
 
 
 def _say_shared(answer: dict[str, Any]) -> None:
@@ -96,7 +99,8 @@ def unshare(name: str, who: str, as_json: bool) -> None:
 
     found = sharing.unshare(rest(), name, who)
     if not found:
-        raise click.ClickException(f"{name} is not shared with {who}; farcall shares lists what is.")
+        accepted = " Whoever accepted an invitation is listed there by handle." if "@" in who else ""
+        raise click.ClickException(f"{name} is not shared with {who}; farcall shares lists what is.{accepted}")
     if as_json:
         print_json({"removed": found})
     else:
