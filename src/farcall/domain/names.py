@@ -69,6 +69,9 @@ def reference(text: str) -> Reference:
         return Reference(name, digest=selector)
     if not selector:
         raise BadName(f"{text[:80]!r} ends with '@'; a version number, a digest or an alias belongs after it")
+    if not selector[0].isalpha():
+        digits = f"{_DIGEST_PREFIX_DIGITS} to {_DIGEST_DIGITS} digits of a digest"
+        raise BadName(f"{selector[:80]!r} is no version: those are numbers, aliases, and {digits}")
     return Reference(name, alias=space_name(selector, "alias"))
 
 
