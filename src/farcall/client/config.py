@@ -66,6 +66,12 @@ def find(
                 f"Log in: farcall login {address.url}",
             )
         )
+    if address.fingerprint != _fingerprints(_read(login_file)).get(address.url, ""):
+        raise _refused(
+            f"The certificate that {source} names for {address.url} is not the one that you logged in to; "
+            "the token is kept back.",
+            f"If whoever runs the hub gave you that link, log in again: farcall login '{address.link}'",
+        )
     return Credentials(address, known, source)
 
 

@@ -20,6 +20,7 @@ JSON = "application/json"
 MSGPACK = "application/msgpack"
 _READS = frozenset({"GET", "HEAD"})
 _SWALLOWED_BYTES = 64 * 1024 * 1024
+_STRANGERS_LIMIT_BYTES = 64 * 1024  # many can ask at once, and none of it is kept
 _MSGPACK_NAMES = frozenset({MSGPACK, "application/x-msgpack", "application/vnd.msgpack"})
 
 Asked = TypeVar("Asked", bound=msgspec.Struct)
@@ -121,8 +122,11 @@ class Exchange:
         raise Refused("invalid_request", f"The body is {kind[:60]!r}; it takes {JSON} or {MSGPACK}.")
 
     async def body(self) -> bytes:
-        """The whole body, within the limit; raises Refused (too_large)."""
-        return b"".join([chunk async for chunk in self.chunks(self.options.body_limit_bytes)])
+        """The whole body, within the limit, which is small for strangers; raises Refused (too_large)."""
+        limit_bytes = self.options.body_limit_bytes
+        if self._subject is None:
+            limit_bytes = min(limit_bytes, _STRANGERS_LIMIT_BYTES)
+        return b"".join([chunk async for chunk in self.chunks(limit_bytes)])
 
     async def chunks(self, limit_bytes: int) -> AsyncIterator[bytes]:
         """The body as it comes; raises Refused (too_large).

@@ -76,6 +76,18 @@ def test_the_token_of_a_login_goes_to_its_own_hub_only(login_file: Path) -> None
     assert find(login_file, "HTTPS://Hub.Test:443/").token == TOKEN
 
 
+@pytest.mark.parametrize("known", ["", "/#sha256=" + "ab" * 32])
+def test_a_project_cannot_name_another_certificate_for_the_hub_of_a_login(
+    login_file: Path, tmp_path: Path, known: str
+) -> None:
+    config.remember(HUB + known, TOKEN, login_file)
+    (tmp_path / ".farcall.toml").write_text(f'hub = "{HUB}/#sha256={"cd" * 32}"\n')
+    with pytest.raises(errors.RequestError, match="is not the one that you logged in to"):
+        find(login_file, directory=tmp_path)
+    (tmp_path / ".farcall.toml").write_text(f'hub = "{HUB}{known}"\n')
+    assert find(login_file, directory=tmp_path).token == TOKEN
+
+
 def test_a_token_without_its_hub_is_refused(login_file: Path) -> None:
     config.remember(HUB, TOKEN, login_file)
     with pytest.raises(errors.RequestError, match="without the hub"):

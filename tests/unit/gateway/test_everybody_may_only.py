@@ -426,6 +426,12 @@ async def test_what_takes_no_token_takes_another_proof(house: House, name: str) 
     assert (await house.ask("nobody", ask)).status_code == status
 
 
+@pytest.mark.parametrize("name", [name for name, (ask, _) in OPEN.items() if ask.body is not None])
+async def test_strangers_send_little(house: House, name: str) -> None:
+    ask = OPEN[name][0]
+    assert (await house.ask("nobody", Ask(ask.method, ask.path, {**ask.body, "more": "x" * 70_000}))).status_code == 413
+
+
 @pytest.mark.parametrize("name", [name for name in TABLE if name not in OPEN])
 async def test_without_a_token_that_holds_there_is_nothing(house: House, name: str) -> None:
     ask = await TABLE[name].ask(house)
