@@ -37,8 +37,10 @@ async def create_account(x: Exchange) -> Reply:
         return Reply(rest_people.AccountCreated(_account(account), _created(token)), 201)
     if asked.admin:
         raise Refused("permission_denied", "Only administrators make administrators.")
-    invited = await x.hub.invitations.proved(asked.invitation) if asked.invitation else ""
-    made = await accounts.register(asked.handle, asked.email, asked.password, invited_email=invited, origin=x.origin)
+    invited, vouched_by = await x.hub.invitations.proved(asked.invitation) if asked.invitation else ("", None)
+    made = await accounts.register(
+        asked.handle, asked.email, asked.password, invited_email=invited, vouched_by=vouched_by, origin=x.origin
+    )
     if made.token is None:
         detail = f"Open the link that was sent to {asked.email}, then log in."
         return Reply(rest_people.AccountPending(made.account.handle, detail), 202)

@@ -193,14 +193,21 @@ class Accounts:
         return account, await self.tokens.issue(account.key, "first token", scopes, (), None, subject)
 
     async def register(
-        self, handle: str, email: str, password: str, *, invited_email: str = "", origin: str = ""
+        self,
+        handle: str,
+        email: str,
+        password: str,
+        *,
+        invited_email: str = "",
+        vouched_by: int | None = None,
+        origin: str = "",
     ) -> Registered:
         """An account that somebody makes for themselves, logged in.
 
-        `invited_email` is the address that an invitation's secret has proved: the account has it, confirmed. `origin`
-        is where the request comes from. Raises Refused: permission_denied if the hub does not take this registration,
-        invalid_request for what cannot be a handle, an address or a password, conflict for what is taken,
-        quota_exceeded for too many from one origin.
+        `invited_email` is the address of an invitation whose secret is held: the account has it, confirmed, unless it
+        is on the word of one account alone (`vouched_by`). `origin` is where the request comes from. Raises Refused:
+        permission_denied if the hub does not take this registration, invalid_request for what cannot be a handle, an
+        address or a password, conflict for what is taken, quota_exceeded for too many from one origin.
         """
         self._allow_registration(invited_email)
         name, address = _handle(handle), _email(email)
@@ -215,9 +222,11 @@ class Accounts:
         by_mail = self.letters is not None and not invited_email
         hashed = await self.passwords.hash(password)
         now = time.time()
-        confirmed_at = now if invited_email else None
+        confirmed_at = now if invited_email and vouched_by is None else None
         claimed = "" if by_mail else address  # until it is proved: nobody learns whether the address has an account
-        command = ports.CreateAccount(name, claimed, False, now, email_confirmed_at=confirmed_at, password=hashed)
+        command = ports.CreateAccount(
+            name, claimed, False, now, email_confirmed_at=confirmed_at, password=hashed, vouched_by=vouched_by
+        )
         account = await self._row(await self._make(command, audit.Anonymous(name, origin)))
         if by_mail and self.letters is not None:
             owner = await self._store.account(email=address)

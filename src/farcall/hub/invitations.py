@@ -177,11 +177,15 @@ class Invitations:
     async def received(self, subject: access.Subject) -> list[ports.InvitationRow]:
         """Those that are open for the subject's confirmed address."""
         account = await self._accounts.me(subject)
-        if not account.email or account.email_confirmed_at is None:
+        if not account.email:
             return []
         now = self._wall()
         rows = await self._store.invitations_to(account.email)
-        return [row for row in rows if _standing(row, now) == "open" and access.within(subject, row.place)]
+        return [
+            row
+            for row in rows
+            if _standing(row, now) == "open" and access.within(subject, row.place) and _has_address(account, row)
+        ]
 
     # -- by whom it is for ---------------------------------------------------------------------------------------------
 
@@ -206,7 +210,7 @@ class Invitations:
     async def account_of(self, row: ports.InvitationRow) -> ports.AccountRow | None:
         """The account that has proved the address; only for whoever holds the secret."""
         account = await self._store.account(email=row.email)
-        return account if account is not None and account.email_confirmed_at is not None else None
+        return account if account is not None and _has_address(account, row) else None
 
     async def holds(self, row: ports.InvitationRow) -> bool:
         """Whether what was accepted through it still gives something."""
@@ -216,11 +220,24 @@ class Invitations:
         grants = await self._store.grants_to(row.accepted_by) if row.accepted_by is not None else []
         return any(grant.path == row.path and (grant.expires_at or math.inf) > now for grant in grants)
 
-    async def proved(self, secret: str) -> str:
-        """The address that holding the secret of an open invitation proves; raises Refused."""
+    async def proved(self, secret: str) -> tuple[str, int | None]:
+        """The address of an open invitation, which whoever holds its secret has: None if that proves it, else the key
+        of the account on whose word alone. Raises Refused.
+        """
         row = await self.by_secret(secret)
         await self._require_open(row)
-        return row.email
+        return row.email, None if await self._proves(row) else row.by
+
+    async def _proves(self, row: ports.InvitationRow) -> bool:
+        """Whether the secret went to the address alone, or to somebody who may vouch for addresses.
+
+        What the hub did not mail was shown to whoever invited. They could give any address to an account of theirs, so
+        it does not count for what others share with that address.
+        """
+        if row.mail or row.key in self._deliveries:
+            return True
+        inviter = await self._store.account(key=row.by)
+        return inviter is not None and inviter.admin
 
     async def accept(self, subject: access.Subject, reference: str) -> ports.GrantRow | ports.InvitationRow:
         """Take what it offers; `reference` is an id (``i7``) or a link's secret. Raises Refused.
@@ -233,7 +250,7 @@ class Invitations:
         await self._require_open(row)
         if names.handle_of(row.place) == account.handle:
             raise Refused("invalid_request", f"You own {row.place} already.")
-        if account.email_confirmed_at is None:
+        if account.email_confirmed_at is None and await self._proves(row):
             await self._accounts.confirm(account, row.email)
         command = ports.AcceptInvitation(row.key, account.key, self._wall())
         outcome = await self._store.do(
@@ -294,7 +311,7 @@ class Invitations:
         if re.fullmatch(r"i[0-9]{1,15}", reference):
             row = await self._store.invitation(key=int(reference[1:]))
             mine = row is not None and _same(row.email, account.email) and access.within(subject, row.place)
-            if row is None or not mine or account.email_confirmed_at is None:
+            if row is None or not mine or not _has_address(account, row):
                 raise Refused("not_found", f"There is no invitation {reference} for you.", "See farcall invites.")
             return row, account
         row = await self.by_secret(reference)
@@ -353,6 +370,11 @@ def within_end(subject: access.Subject, where: str, wanted: Wanted) -> Wanted:
     if ends_at is None or (wanted.expires_at is not None and wanted.expires_at <= ends_at):
         return wanted
     return replace(wanted, expires_at=ends_at)
+
+
+def _has_address(account: ports.AccountRow, row: ports.InvitationRow) -> bool:
+    """Whether the account's address is proved, as far as this invitation goes."""
+    return account.email_confirmed_at is not None or account.vouched_by == row.by
 
 
 def digest_of(secret: str) -> bytes:

@@ -79,6 +79,7 @@ class MemoryCatalog:
             command.at,
             command.kind,
             command.email_confirmed_at,
+            vouched_by=command.vouched_by,
         )
         if command.password:
             self.passwords[key] = command.password

@@ -134,7 +134,7 @@ async def test_shares_that_make_no_sense_are_refused(world: World, body: dict[st
     await share(world, body, status=status)
 
 
-async def test_who_registers_with_the_secret_of_an_invitation_has_its_address_confirmed(world: World) -> None:
+async def test_who_registers_with_the_secret_of_an_invitation_has_its_address(world: World) -> None:
     made = await share(world, {"email": "carol@lab.org"})
     body = {
         "handle": "carol",

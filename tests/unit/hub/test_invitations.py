@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any
@@ -113,8 +114,8 @@ async def test_the_secret_of_a_link_is_not_in_the_store_and_the_link_carries_the
     assert (await invitations.by_secret(secret)).key == invited.row.key
 
 
-async def test_holding_the_link_confirms_the_address(house: House) -> None:
-    invited = await house.invitations.invite(await house.subject("alice"), CAROL, Wanted("alice/f"))
+async def test_holding_the_link_of_an_administrator_confirms_the_address(house: House) -> None:
+    invited = await house.invitations.invite(await house.subject("admin"), CAROL, Wanted("alice/f"))
     carol = await member(house, "carol", CAROL, confirmed=False)
     assert await house.invitations.received(carol) == []
     assert (await refused(house.invitations.accept(carol, f"i{invited.row.key}"))).code == "not_found"
@@ -122,6 +123,41 @@ async def test_holding_the_link_confirms_the_address(house: House) -> None:
     account = await house.store.account(handle="carol")
     assert account is not None
     assert account.email_confirmed_at is not None
+
+
+async def test_a_mailed_link_confirms_the_address(house: House) -> None:
+    mailer = Office()
+    invitations = at(house, Clock(), Post(mailer))
+    await invitations.invite(await house.subject("alice"), CAROL, Wanted("alice/f"))
+    found = re.search(r"/i/([\w-]{43})", mailer.taken[0].text)
+    assert found is not None
+    assert await invitations.proved(found[1]) == (CAROL, None)
+    await invitations.accept(await member(house, "carol", CAROL, confirmed=False), found[1])
+    account = await house.store.account(handle="carol")
+    assert account is not None
+    assert account.email_confirmed_at is not None
+
+
+async def test_whoever_is_shown_a_link_takes_nothing_that_others_share_with_the_address(house: House) -> None:
+    alice, bob = await house.subject("alice"), await house.subject("bob")
+    waiting = await house.invitations.invite(alice, CAROL, Wanted("alice/f"))
+    bait = await house.invitations.invite(bob, CAROL, Wanted("bob/f"))
+    email, vouched_by = await house.invitations.proved(secret_of(bait))
+    assert (email, vouched_by) == (CAROL, bob.key)
+    accounts = Accounts(house.store)
+    made = await accounts.register("eve", CAROL, PASSWORD, invited_email=email, vouched_by=vouched_by)
+    accounts.close()
+    assert made.token is not None
+    eve = await house.accounts.authenticate(made.token.token)
+    assert [row.path for row in await house.invitations.received(eve)] == ["bob/f"]
+    await house.invitations.accept(eve, f"i{bait.row.key}")
+    for verb in (house.invitations.accept, house.invitations.decline):
+        assert (await refused(verb(eve, f"i{waiting.row.key}"))).code == "not_found"
+    assert await house.invitations.account_of(waiting.row) is None
+    account = await house.store.account(handle="eve")
+    assert account is not None
+    assert account.email_confirmed_at is None
+    await member(house, "carol", CAROL)  # who proves the address has it
 
 
 async def test_a_foreign_invitation_is_refused_and_says_for_whom_it_is(house: House) -> None:

@@ -191,9 +191,14 @@ class InvitationPage:
         password = typed.get("password", "")
         if password != typed.get("again", ""):
             raise Refused("invalid_request", "The two passwords differ.", "Type the same one twice.")
-        email = await self._hub.invitations.proved(opened.secret)
+        email, vouched_by = await self._hub.invitations.proved(opened.secret)
         made = await self._hub.accounts.register(
-            typed.get("handle", "").strip(), email, password, invited_email=email, origin=opened.origin
+            typed.get("handle", "").strip(),
+            email,
+            password,
+            invited_email=email,
+            vouched_by=vouched_by,
+            origin=opened.origin,
         )
         if made.token is None:
             raise Refused("invalid_request", "The address has to be confirmed first.")

@@ -65,6 +65,7 @@ class CreateAccount:
     kind: str = "person"
     email_confirmed_at: float | None = None
     password: str = ""  # its hash
+    vouched_by: int | None = None
 
 
 @dataclass(slots=True)

@@ -23,6 +23,7 @@ class AccountRow:
     kind: str = "person"  # person, group, public, gone; only persons log in
     email_confirmed_at: float | None = None
     limits: str = "{}"  # JSON
+    vouched_by: int | None = None  # the account on whose word, given by an invitation's link, it has its address
 
 
 @dataclass(slots=True, frozen=True)

@@ -42,6 +42,8 @@ class CatalogCommands(Speaker):
         )
         if command.password:
             self.one("put_password", key, command.password, command.at)
+        if command.vouched_by is not None:
+            self.one("vouch", key, command.vouched_by)
         return int(key)
 
     def set_disabled(self, command: SetDisabled) -> Outcome:

@@ -24,7 +24,7 @@ SELECT access_epoch, disabled FROM accounts WHERE key = ?1
 SELECT 1 FROM versions WHERE key = ?1 AND deleted_at IS NULL
 
 -- name: account_columns
-key, handle, email, admin, disabled, access_epoch, created_at, kind, email_confirmed_at, limits
+key, handle, email, admin, disabled, access_epoch, created_at, kind, email_confirmed_at, limits, vouched_by
 
 -- name: account_by_key
 SELECT {account_columns} FROM accounts WHERE key = ?1

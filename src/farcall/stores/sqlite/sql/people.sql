@@ -3,6 +3,9 @@
 -- name: account_by_email
 SELECT {account_columns} FROM accounts WHERE email = ?1 AND email <> ''
 
+-- name: vouch
+UPDATE accounts SET vouched_by = ?2 WHERE key = ?1
+
 -- name: give_up_email
 -- An address that is proved is no longer claimed by those who did not prove it.
 UPDATE accounts SET email = '' WHERE email = ?1 AND email <> '' AND email_confirmed_at IS NULL AND key <> ?2
