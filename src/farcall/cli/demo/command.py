@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -41,6 +42,7 @@ def demo(keep: bool) -> None:
     if keep:
         _go_on(stage)
     else:
+        shutil.rmtree(directory, ignore_errors=True)  # after a failure it stays, for its logs
         click.echo("Try it yourself: farcall demo --keep, or the tutorial in docs/tutorial.md.")
 
 
