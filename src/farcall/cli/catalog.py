@@ -12,6 +12,7 @@ from farcall.cli.output import (
     clock,
     count,
     json_option,
+    plain,
     print_facts,
     print_json,
     print_table,
@@ -136,12 +137,12 @@ def show(name: str, as_json: bool) -> None:
         print_json(record)
         return
     options = record["options"]
-    click.secho(record["name"].rpartition("/")[2] + record["signature"], bold=True)
+    click.secho(record["name"].rpartition("/")[2] + plain(record["signature"]), bold=True)
     if record["doc"]:
-        click.echo("".join(f"\n    {line}".rstrip(" ") for line in record["doc"].strip().splitlines()))
+        click.echo("".join(f"\n    {line}".rstrip(" ") for line in plain(record["doc"]).strip().splitlines()))
     details = details_text(record["interface"])
     if details:
-        click.echo("".join(f"\n    {line}" for line in details.splitlines()))
+        click.echo("".join(f"\n    {line}" for line in plain(details).splitlines()))
     click.echo()
     print_facts(
         {

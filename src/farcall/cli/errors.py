@@ -7,6 +7,7 @@ import traceback
 
 import click
 
+from farcall.cli.output import plain
 from farcall.domain.errors import ERRORS
 
 DEFECT = 1
@@ -30,7 +31,7 @@ def report(error: BaseException, debug: bool) -> int:
 
 
 def _say(text: str) -> None:
-    click.echo(f"Error: {text}", err=True)
+    click.echo(f"Error: {plain(text)}", err=True)
 
 
 def _sentence(error: BaseException) -> str:

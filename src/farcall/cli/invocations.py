@@ -16,6 +16,7 @@ from farcall.cli.moments import Moment
 from farcall.cli.output import (
     clock,
     json_option,
+    plain,
     print_facts,
     print_json,
     print_table,
@@ -150,7 +151,7 @@ def explain(identifier: str, as_json: bool) -> None:
     for line in answer["items"]:
         click.echo(f"  {seconds(line['at']) - began:+9.3f} s  ", nl=False)
         click.secho(f"{line['what']:<10}", fg=_COLOURS.get(line["what"]), nl=False)
-        click.echo(f"  {line['detail']}")
+        click.echo(f"  {plain(line['detail'])}")
 
 
 @click.command()

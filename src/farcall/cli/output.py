@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -45,12 +46,20 @@ def print_json(value: Any, *, spread: bool = False) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2 if spread or sys.stdout.isatty() else None))
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def plain(text: str) -> str:
+    """What others wrote, without what would speak to the terminal: moves, titles, colours, turns of direction."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], empty: str) -> None:
     """A table; or the sentence `empty` on stderr if there is nothing to show."""
     if not rows:
         click.echo(empty, err=True)
         return
-    texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    texts = [["" if cell is None else plain(str(cell)) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         widths = [max(len(column), *(len(row[place]) for row in texts)) for place, column in enumerate(columns)]
         for row in [list(columns), *texts]:
@@ -74,7 +83,7 @@ def print_facts(facts: Mapping[str, Any], indent: str = "") -> None:
     shown = {name: value for name, value in facts.items() if value not in (None, "", [], {})}
     width = max((len(name) for name in shown), default=0)
     for name, value in shown.items():
-        click.echo(f"{indent}{name:<{width}}  {value}")
+        click.echo(f"{indent}{name:<{width}}  {plain(str(value))}")
 
 
 def seconds(text: str) -> float:

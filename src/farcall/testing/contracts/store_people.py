@@ -33,6 +33,13 @@ async def token(desk: Desk, account: int, text: bytes, kind: str) -> int:
 
 
 class PeopleContract(WithDesk):
+    async def test_on_whose_word_an_account_has_its_address_is_kept(self, desk: Desk) -> None:
+        command = CreateAccount("carol", EMAIL, False, START, vouched_by=desk.bob)
+        key = await desk.store.do(command)
+        row = await desk.store.account(key=key)
+        assert row is not None
+        assert (row.email, row.email_confirmed_at, row.vouched_by) == (EMAIL, None, desk.bob)
+
     async def test_a_password_is_kept_and_replaced(self, desk: Desk) -> None:
         assert await desk.store.password(desk.bob) == ""
         assert await desk.store.do(SetPassword(desk.bob, "hash 1", START)) is Outcome.OK
