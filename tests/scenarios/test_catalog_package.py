@@ -101,7 +101,8 @@ def test_ipython_completes_imports(world: World) -> None:
         import json
         from IPython.core.completerlib import module_completion
 
-        lines = ("import farcall.catalog.al", "import farcall.catalog.alice.", "from farcall.catalog.alice.physics import ")
+        take = "from farcall.catalog.alice.physics import "
+        lines = ("import farcall.catalog.al", "import farcall.catalog.alice.", take)
         print(json.dumps([module_completion(line) for line in lines]))
         """,
     )
