@@ -34,7 +34,7 @@ def letter(invitation: Invitation) -> ports.Mail:
     more = ["… and more"] if offer.more or len(offer.functions) > _SHOWN else []
     what = f"{by} {line(offer.deed)}, on the Farcall hub at {invitation.hub}."
     able = f"You will be able to {offers.abilities(row.level, offer.single)}."
-    if row.level != "view":
+    if row.level in ("invoke", "manage"):
         able += " The code stays with its owner: nothing of it is copied to you."
     facts = [*_facts(row), *([invitation.reach] if invitation.reach else [])]
     if any(function.open_to_owner for function in offer.functions):

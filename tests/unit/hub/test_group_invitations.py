@@ -24,7 +24,7 @@ async def test_whoever_has_the_address_is_a_member_by_accepting(house: House, gr
     invited = await house.invitations.invite_member(await house.subject("alice"), CAROL, "lab", "member")
     assert (invited.row.place, invited.row.level) == ("lab", "member")
     assert invited.text.startswith("Hello,\n\nalice invites you to the group lab, on the Farcall hub at")
-    assert "serve functions of your own in its name" in invited.text
+    assert "serve functions of your own in its name.\n" in invited.text
     carol = await member(house, "carol", CAROL)
     assert [row.place for row in await house.invitations.received(carol)] == ["lab"]
     assert not access.decide(carol, "serve", "lab/f").allowed
