@@ -99,8 +99,7 @@ def unshare(name: str, who: str, as_json: bool) -> None:
 
     found = sharing.unshare(rest(), name, who)
     if not found:
-        accepted = " Whoever accepted an invitation is listed there by handle." if "@" in who else ""
-        raise click.ClickException(f"{name} is not shared with {who}; farcall shares lists what is.{accepted}")
+        raise click.ClickException(f"{name} is not shared with {who}; farcall shares lists what is.")
     if as_json:
         print_json({"removed": found})
     else:
@@ -120,7 +119,7 @@ def shares(as_json: bool) -> None:
         [
             [
                 item["path"],
-                item["handle"] or item["email"],
+                " ".join(part for part in (item["handle"], item["email"]) if part),
                 item["can"],
                 item["by"],
                 _state(item),

@@ -18,7 +18,10 @@ async def list_shares(x: Exchange) -> Reply:
     query = x.query(rest.PageQuery)
     grants = await x.hub.shares.visible(x.subject)
     invitations = await x.hub.invitations.given(x.subject, managed_roots(x.subject))
-    items = [_grant(row, x.subject) for row in grants] + [_invitation(x, row) for row in invitations]
+    addresses = await x.hub.invitations.addresses(x.subject, grants)
+    items = [_grant(row, x.subject, addresses.get(row.key, "")) for row in grants] + [
+        _invitation(x, row) for row in invitations
+    ]
     return Reply(_page(items, query))
 
 
@@ -75,7 +78,7 @@ async def decline_invite(x: Exchange) -> Reply:
     return Reply(None, 204)
 
 
-def _grant(row: ports.GrantRow, subject: access.Subject) -> rest.Share:
+def _grant(row: ports.GrantRow, subject: access.Subject, email: str = "") -> rest.Share:
     over = row.expires_at is not None and row.expires_at <= time.time()
     given = row.by == subject.key or access.level_at(subject, row.path) >= access.Level.MANAGE
     received = row.grantee == subject.key or not given
@@ -83,7 +86,7 @@ def _grant(row: ports.GrantRow, subject: access.Subject) -> rest.Share:
         f"g{row.key}",
         row.path,
         row.grantee_handle,
-        "",
+        email,
         row.level,
         "expired" if over else "active",
         "received" if received else "given",

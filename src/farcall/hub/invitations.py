@@ -14,7 +14,7 @@ import os
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from blake3 import blake3
@@ -173,6 +173,16 @@ class Invitations:
             if access.within(subject, row.place)
             and (row.group is None or row.by == subject.key or groups.manages(subject, row.group))
         ]
+
+    async def addresses(self, subject: access.Subject, grants: Iterable[ports.GrantRow]) -> dict[int, str]:
+        """By the key of a grant that the subject made by an invitation: the address that it was sent to."""
+        found: dict[int, str] = {}
+        for grant in grants:
+            if grant.invitation is not None and grant.by == subject.key and access.has_scope(subject, "manage"):
+                row = await self._store.invitation(key=grant.invitation)
+                if row is not None:
+                    found[grant.key] = row.email
+        return found
 
     async def received(self, subject: access.Subject) -> list[ports.InvitationRow]:
         """Those that are open for the subject's confirmed address."""
