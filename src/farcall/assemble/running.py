@@ -18,7 +18,7 @@ from farcall.assemble.hub import Hub, Owner, build_hub
 from farcall.assemble.secrets import read_secret
 from farcall.client import config
 from farcall.gateway.certificates import ensure_certificate, fingerprint_of, own_addresses
-from farcall.gateway.doors import Doors, advice, doors
+from farcall.gateway.doors import EVERYWHERE, Doors, advice, doors
 from farcall.gateway.server import listen, serve
 from farcall.link.loops import new_event_loop
 from farcall.settings import HubSettings
@@ -90,7 +90,8 @@ async def _live(settings: HubSettings, owner: Owner, say: Say, opened: Callable[
     if hub.queued:
         say(f"{hub.queued} invocations wait from before")
     opened(hub, doors)
-    say(f"listening on {doors.here.url}")
+    everywhere = ", and at all other addresses of this machine" if settings.host in EVERYWHERE else ""
+    say(f"listening on {doors.here.url}{everywhere}")
     tls = (settings.tls_certificate, settings.tls_key) if settings.tls_certificate else None
     try:
         await serve(
