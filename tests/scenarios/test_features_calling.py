@@ -119,7 +119,9 @@ def test_a_function_looks_and_feels_as_it_does_at_home(bob: farcall.Client) -> N
     assert add(1) == 2
     assert add(1, b=5) == 6
     assert str(inspect.signature(add)) == "(a: int, b: int = 1) -> int"
-    assert inspect.getdoc(add) == "The sum."
+    doc = inspect.getdoc(add) or ""
+    assert doc.splitlines()[0] == "The sum."
+    assert "owner     alice" in doc
     assert (add.name, add.owner) == ("alice/open/calling/add", "alice")
 
 
