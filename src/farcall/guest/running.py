@@ -16,7 +16,7 @@ from farcall.authoring.context import installed
 from farcall.authoring.conversion import Unfit
 from farcall.guest.board import Board
 from farcall.guest.coding import Coder, TooLarge
-from farcall.guest.cputime import cpu_seconds
+from farcall.guest.cputime import Meter
 from farcall.guest.failures import message_of, traceback_of, type_name
 from farcall.guest.interrupts import Interrupts
 from farcall.guest.loading import Served
@@ -73,6 +73,7 @@ class Runner:
         self._interrupts = interrupts
         self._streaming = streaming
         self._pid = os.getpid()
+        self._meter = Meter()
         self._loop: asyncio.AbstractEventLoop | None = None
         if any(_is_async(served) for served in functions):
             import asyncio  # noqa: F401  # now rather than in the first call; the others do without its 10 MiB
@@ -80,10 +81,11 @@ class Runner:
     def run(self, item: RunItem) -> Succeeded | Failed:
         """Never raises; what the function does to this process is another matter."""
         self._output.begin(item.seq)
-        started, cpu_before = time.monotonic(), cpu_seconds()
+        started = time.monotonic()
+        self._meter.begin()
         self._board.start(item.seq, started)
         end = self._end(item, started)
-        end.cpu_seconds = max(0.0, cpu_seconds() - cpu_before)
+        end.cpu_seconds = self._meter.end(end.run_seconds)
         return end
 
     def _end(self, item: RunItem, started: float) -> Succeeded | Failed:
