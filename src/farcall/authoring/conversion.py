@@ -93,7 +93,7 @@ def argument_check(parameters: Iterable[Schema]) -> Callable[[dict[str, Any]], N
     def check(bound: dict[str, Any]) -> None:
         for name, low, high, node in held:
             value = bound.get(name)
-            if not (type(value) in _REAL and low <= value <= high):  # type: ignore[operator]  # as most of them are
+            if not (type(value) in _REAL and low <= value <= high):  # type: ignore[operator]  # _REAL: int and float, which compare
                 _Walk(texts=False).fit(node, value, name)
 
     return check if held else None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal, get_args
 
+from farcall.domain.limits import NO_LIMITS, Limits, loosest
 from farcall.domain.names import covers, handle_of
 
 Scope = Literal["invoke", "serve", "deploy", "manage", "admin"]
@@ -59,6 +60,7 @@ class Grant:
     path: str
     level: Level
     expires_at: float | None = None
+    limits: Limits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,13 @@ def manages_until(subject: Subject, path: str) -> float | None:
         return None
     ends = [grant.expires_at for grant in subject.grants if grant.level >= Level.MANAGE and covers(grant.path, path)]
     return max((end for end in ends if end is not None), default=None) if None not in ends else None
+
+
+def manages_within(subject: Subject, path: str) -> Limits:
+    """How much of the path the account may use at most that manages it by a share."""
+    if handle_of(path) == subject.handle or administers(subject):
+        return NO_LIMITS
+    return loosest(grant.limits for grant in subject.grants if grant.level >= Level.MANAGE and covers(grant.path, path))
 
 
 def within(subject: Subject, path: str) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Any
 
 import msgspec
 
@@ -27,6 +28,26 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 NO_LIMITS = Limits()
+
+
+def tightest(one: Limits, other: Limits) -> Limits:
+    """What holds if both hold."""
+    return Limits(*(_least(a, b) for a, b in zip(_fields(one), _fields(other), strict=True)))
+
+
+def loosest(all_of_them: Iterable[Limits]) -> Limits:
+    """What holds if any of them suffices; of none: no limits."""
+    return Limits(*(None if None in column else max(column) for column in zip(*map(_fields, all_of_them), strict=True)))
+
+
+def _fields(limits: Limits) -> tuple[Any, ...]:
+    return limits.per_minute, limits.in_flight, limits.seconds_per_day
+
+
+def _least(one: Any, other: Any) -> Any:
+    return min((value for value in (one, other) if value is not None), default=None)
+
+
 _decode = msgspec.json.Decoder(Limits).decode
 
 

@@ -9,8 +9,9 @@ from farcall.domain.errors import Refused
 from farcall.gateway.exchange import Exchange, Reply, moment, moment_or_none, seconds_of
 from farcall.gateway.operations import Answer, Operation
 from farcall.hub import ports
-from farcall.hub.invitations import Invited, Wanted
+from farcall.hub.invitations import Invited
 from farcall.hub.shares import managed_roots
+from farcall.hub.wanted import Wanted
 from farcall.wire import rest
 
 

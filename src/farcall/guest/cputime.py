@@ -8,7 +8,7 @@ from collections.abc import Callable
 try:
     import resource
 except ImportError:  # Windows: children are left out
-    resource = None  # type: ignore[assignment]
+    resource = None  # type: ignore[assignment]  # asked for before it is used
 
 # No child is started, run and waited for in less; asking after children costs as much as a short call.
 CHILD_SECONDS = 0.0005

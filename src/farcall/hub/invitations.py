@@ -15,15 +15,15 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from blake3 import blake3
 
 from farcall.domain import access, names, people
 from farcall.domain.errors import Refused
-from farcall.domain.limits import NO_LIMITS, Limits
 from farcall.hub import audit, groups, invitation_letter, mail, offers, ports, subjects
 from farcall.hub.accounts import Accounts
+from farcall.hub.wanted import Wanted, shareable, within_own
 from farcall.hub.whereabouts import NOWHERE, Whereabouts
 
 _SECRET_BYTES = 32
@@ -32,16 +32,6 @@ _DAY_SECONDS = 86_400.0
 _FIRST_TRY_SECONDS = 3.0
 _NOT_SENT = "not sent"
 _REMEMBERED_DELIVERIES = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What somebody shares: a level at a path and below it. `expires_at` is wall-clock seconds."""
-
-    path: str
-    level: str = "invoke"
-    expires_at: float | None = None
-    limits: Limits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +80,7 @@ class Invitations:
     async def invite(self, subject: access.Subject, email: str, wanted: Wanted) -> Invited:
         """Share `wanted` with whoever has that address; replaces an earlier invitation. Raises Refused."""
         where = shareable(subject, wanted, self._wall())
-        wanted = within_end(subject, where, wanted)
+        wanted = within_own(subject, where, wanted)
         return await self._put(subject, email, where, wanted)
 
     async def invite_member(self, subject: access.Subject, email: str, handle: str, role: groups.Role) -> Invited:
@@ -355,31 +345,6 @@ class Invitations:
         if row is None:
             raise Refused("not_found", f"There is no invitation i{key}.")
         return row
-
-
-def shareable(subject: access.Subject, wanted: Wanted, now: float) -> str:
-    """The path in its one way of being written, if the subject may share it like that; raises Refused."""
-    if wanted.level not in access.GRANTABLE:
-        known = ", ".join(access.GRANTABLE)
-        raise Refused("invalid_request", f"{wanted.level[:40]!r} is no level of sharing.", f"There are: {known}.")
-    if wanted.expires_at is not None and wanted.expires_at <= now:
-        raise Refused("invalid_request", "The share would have expired before it was made.")
-    try:
-        where = names.path(wanted.path)
-    except names.BadName as error:
-        raise Refused("invalid_request", f"{error}.") from None
-    decision = access.decide(subject, "manage", where)
-    if not decision.allowed:
-        raise Refused(decision.code, decision.reason)
-    return where
-
-
-def within_end(subject: access.Subject, where: str, wanted: Wanted) -> Wanted:
-    """The same, ending when the subject itself may share no more: nobody passes on for longer than they have."""
-    ends_at = access.manages_until(subject, where)
-    if ends_at is None or (wanted.expires_at is not None and wanted.expires_at <= ends_at):
-        return wanted
-    return replace(wanted, expires_at=ends_at)
 
 
 def _has_address(account: ports.AccountRow, row: ports.InvitationRow) -> bool:

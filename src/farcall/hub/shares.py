@@ -9,7 +9,7 @@ from farcall.domain import access, names
 from farcall.domain.errors import Refused
 from farcall.hub import audit, ports
 from farcall.hub.accounts import Accounts
-from farcall.hub.invitations import Wanted, shareable, within_end
+from farcall.hub.wanted import Wanted, shareable, within_own
 
 
 class Shares:
@@ -24,7 +24,7 @@ class Shares:
         """Let `handle` do what is `wanted`; replaces an earlier grant on the same path. Raises Refused."""
         now = self._wall()
         where = shareable(subject, wanted, now)
-        wanted = within_end(subject, where, wanted)
+        wanted = within_own(subject, where, wanted)
         grantee = await self._account(handle)
         if grantee.handle == names.handle_of(where):
             raise Refused("invalid_request", f"{grantee.handle} owns {where} already.")

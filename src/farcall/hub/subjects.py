@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from farcall.domain import access
+from farcall.domain import access, limits
 from farcall.hub import ports
 
 
@@ -38,4 +38,4 @@ def _counts(row: ports.GrantRow, now: float) -> bool:
 
 
 def _grant(row: ports.GrantRow) -> access.Grant:
-    return access.Grant(row.path, access.GRANTABLE[row.level], row.expires_at)
+    return access.Grant(row.path, access.GRANTABLE[row.level], row.expires_at, limits.from_json(row.limits))

@@ -20,13 +20,13 @@ from farcall.hub.callers import CallerConversation
 from farcall.hub.dispatch.core import Core
 from farcall.hub.dispatch.events import Limits
 from farcall.hub.dispatcher import Dispatcher
-from farcall.hub.invitations import Wanted
 from farcall.hub.invocations import Invocations
 from farcall.hub.logs import Logs
 from farcall.hub.quotas import Quotas
 from farcall.hub.recovery import recover
 from farcall.hub.revocation import Revocation
 from farcall.hub.streams import Streams
+from farcall.hub.wanted import Wanted
 from farcall.hub.worker_conversation import WorkerConversation
 from farcall.hub.workers import Workers
 from farcall.testing.memory_files import MemoryLogFiles

@@ -8,7 +8,7 @@ import pytest
 from farcall.domain import access
 from farcall.domain.errors import Refused
 from farcall.hub import ports, tokens
-from farcall.hub.invitations import Wanted
+from farcall.hub.wanted import Wanted
 
 from .conftest import House
 

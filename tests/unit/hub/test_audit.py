@@ -9,7 +9,7 @@ from farcall.domain.errors import Refused
 from farcall.hub import audit, ports
 from farcall.hub.audit import AuditLog, Failures, Query, Repeats
 from farcall.hub.groups import Groups
-from farcall.hub.invitations import Wanted
+from farcall.hub.wanted import Wanted
 
 from .conftest import House
 

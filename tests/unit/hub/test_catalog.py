@@ -5,7 +5,7 @@ import pytest
 from farcall.domain.access import Level
 from farcall.domain.errors import Refused
 from farcall.domain.model import FunctionOptions
-from farcall.hub.invitations import Wanted
+from farcall.hub.wanted import Wanted
 from farcall.wire import frames
 
 from .conftest import House, publication_of

@@ -8,7 +8,7 @@ from farcall.domain import access
 from farcall.domain.access import Level
 from farcall.domain.errors import Refused
 from farcall.hub.groups import Groups
-from farcall.hub.invitations import Wanted
+from farcall.hub.wanted import Wanted
 from farcall.wire import frames
 
 from .conftest import House, publication_of

@@ -15,8 +15,9 @@ from farcall.domain.limits import Limits
 from farcall.domain.model import FunctionOptions
 from farcall.hub import ports
 from farcall.hub.accounts import Accounts
-from farcall.hub.invitations import Invitations, Invited, Rules, Wanted
+from farcall.hub.invitations import Invitations, Invited, Rules
 from farcall.hub.mail import Post
+from farcall.hub.wanted import Wanted
 from farcall.hub.whereabouts import Whereabouts
 
 from .conftest import House, publication_of

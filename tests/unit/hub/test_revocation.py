@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from farcall.hub.invitations import Wanted
+from farcall.hub.wanted import Wanted
 from farcall.wire import frames
 
 from .conftest import House

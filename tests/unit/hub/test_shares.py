@@ -5,11 +5,11 @@ import time
 
 import pytest
 
-from farcall.domain import access
+from farcall.domain import access, limits
 from farcall.domain.errors import Refused
 from farcall.domain.limits import Limits
 from farcall.hub.expiries import watch_expiries
-from farcall.hub.invitations import Wanted
+from farcall.hub.wanted import Wanted
 
 from .conftest import House
 
@@ -161,3 +161,18 @@ async def test_the_end_of_a_share_changes_the_epoch_and_is_told_to_those_concern
     assert after is not None
     assert after.access_epoch == row.access_epoch + 1
     watching.cancel()
+
+
+async def test_nobody_passes_on_more_than_they_have(house: House) -> None:
+    alice = await house.subject("alice")
+    await house.shares.share(alice, "bob", Wanted("alice/physics", "manage", limits=Limits(per_minute=5, in_flight=2)))
+    bob = await house.subject("bob")
+    for asked, given in (
+        (Limits(), Limits(per_minute=5, in_flight=2)),
+        (Limits(per_minute=9, seconds_per_day=1.0), Limits(per_minute=5, in_flight=2, seconds_per_day=1.0)),
+        (Limits(in_flight=1), Limits(per_minute=5, in_flight=1)),
+    ):
+        row = await house.shares.share(bob, "admin", Wanted("alice/physics/deep", limits=asked))
+        assert limits.from_json(row.limits) == given
+    row = await house.shares.share(alice, "admin", Wanted("alice/physics/deep"))
+    assert limits.from_json(row.limits) == Limits(), "owners have no limits to pass on"

@@ -10,7 +10,7 @@ from farcall.domain.errors import Refused
 from farcall.domain.model import fence
 from farcall.domain.states import AttemptState
 from farcall.hub.groups import Groups
-from farcall.hub.invitations import Wanted
+from farcall.hub.wanted import Wanted
 from farcall.hub.worker_conversation import WorkerConversation
 from farcall.wire import frames
 
