@@ -5,6 +5,7 @@ SHELL := /bin/sh
 VENV := .venv
 BENCH_VENV := .venv-bench
 SEEDS ?= 20000
+ROUNDS ?= 3
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -77,6 +78,12 @@ check: $(VENV)/.installed  ## style, types and the order of imports
 .PHONY: bench
 bench: $(BENCH_VENV)/.installed  ## farcall and its peers in one run; make bench ARGS="--quick --only farcall,ray"
 	@$(BENCH_VENV)/bin/python -m bench $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(VENV)/.installed  ## the property tests with new random examples, ROUNDS times; make test takes the same ones each time
+	@for round in $$(seq $(ROUNDS)); do \
+		$(VENV)/bin/python -m pytest -m hypothesis --hypothesis-profile searching --quiet $(ARGS) || exit 1; \
+	done
 
 .PHONY: simulate
 simulate: $(VENV)/.installed  ## the dispatch core under seeded faults: make simulate SEEDS=1000000

@@ -195,7 +195,8 @@ def _numpy(writer: Writer, value: Any) -> Tree:
     kind = type(value)
     try:
         if kind is np.str_:
-            return writer.ext(Code.SCALAR, ["U", _text(writer.inline(), str(value))])
+            # str() of numpy's own text drops the NUL characters at its end.
+            return writer.ext(Code.SCALAR, ["U", _text(writer.inline(), str.__str__(value))])
         if kind is np.bytes_:
             return writer.ext(Code.SCALAR, ["S", bytes(value)])
         if kind is not np.ndarray and kind is not np.memmap and not isinstance(value, np.generic):

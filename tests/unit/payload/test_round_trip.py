@@ -46,6 +46,13 @@ def test_every_value_comes_back_when_its_leaves_travel_as_blobs(value):
     assert same(decode(data, blobs=blobs), value)
 
 
+@pytest.mark.parametrize("value", [np.str_("\0"), np.str_("a\0b\0\0"), np.bytes_(b"a\0"), np.array(["a\0b", "\0"])])
+def test_text_of_numpy_keeps_the_nul_characters_it_ends_with(value):
+    back = decode(encode(value))
+    assert back.dtype == value.dtype
+    assert back.tobytes() == value.tobytes()
+
+
 @pytest.mark.parametrize(
     ("value", "hint"),
     [
