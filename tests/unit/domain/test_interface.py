@@ -209,7 +209,7 @@ _json = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(schema=_json, value=_json)
 def test_no_document_does_more_than_be_refused(schema: Any, value: Any) -> None:
     try:

@@ -259,7 +259,7 @@ _hints = st.sampled_from(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(hint=_hints, value=_values)
 def test_the_fast_way_and_the_slow_way_agree(hint: Any, value: Any) -> None:
     def f(x: Any) -> None: ...
@@ -271,7 +271,7 @@ def test_the_fast_way_and_the_slow_way_agree(hint: Any, value: Any) -> None:
     assert bool(interface.validate({"x": value})) == bool(problems_of(_read(hint), value, "x"))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(hint=_hints, value=_values)
 def test_what_fits_is_valid_by_the_standard_too(hint: Any, value: Any) -> None:
     """Any JSON Schema validator may be pointed at an interface; nan is the one thing that JSON cannot say."""

@@ -336,7 +336,7 @@ def served_with_defaults(path: Path, rooms: Path) -> Any:
     return payload.decode(result, type=interface.result_type)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(VALUES, min_size=1, max_size=4))
 def test_a_served_call_without_arguments_gives_what_the_script_gives_by_itself(
     tmp_path_factory: pytest.TempPathFactory, defaults: list[Any]

@@ -34,13 +34,13 @@ def shuffled(value: object, draw: st.DataObject) -> object:
 
 
 @given(VALUES, st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_canonical_form_is_independent_of_the_order_of_sets_and_dicts(value, draw):
     assert encode(shuffled(value, draw), canonical=True) == encode(value, canonical=True)
 
 
 @given(VALUES)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_canonical_form_is_a_payload_of_an_equal_value_and_its_own_canonical_form(value):
     form = encode(value, canonical=True)
     assert canonical(form) == form
@@ -49,7 +49,7 @@ def test_the_canonical_form_is_a_payload_of_an_equal_value_and_its_own_canonical
 
 
 @given(st.sets(HASHABLE, max_size=6), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_sets_have_one_encoding(items, draw):
     assert encode(set(draw.draw(st.permutations(list(items))))) == encode(items)
 

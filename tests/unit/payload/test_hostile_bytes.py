@@ -39,13 +39,13 @@ def read_in_every_way(data: bytes) -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_arbitrary_bytes_raise_nothing_else(data):
     read_in_every_way(data)
 
 
 @given(VALUES, st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_damaged_payload_raises_nothing_else(value, draw):
     data = bytearray(encode(value, blobs=Memory(), blob_threshold_bytes=8))
     for _ in range(draw.draw(st.integers(1, 3))):
@@ -63,7 +63,7 @@ JUNK = st.recursive(
 
 
 @given(st.sampled_from([code for name, code in vars(Code).items() if name.isupper()]), JUNK, st.booleans())
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_extensions_with_any_body_raise_nothing_else(code, body, raw):
     data = body if raw and isinstance(body, bytes) else pack(body)
     read_in_every_way(pack([Ext(code, data)]))
@@ -190,7 +190,6 @@ def test_the_name_of_a_file_is_made_harmless(name, safe):
 @given(st.text(max_size=400))
 @example("é" * 300 + ".csv")
 @example("\ud800")
-@settings(deadline=None)
 def test_any_name_becomes_one_component_of_a_path(name):
     safe = safe_name(name)
     assert Path(safe).name == safe

@@ -33,7 +33,7 @@ MOMENT = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
 
 
 @given(VALUES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_every_value_goes_through_json_without_a_schema(value):
     text = json.dumps(to_json(encode(value)), allow_nan=False)
     assert same(decode(from_json(json.loads(text))), value)

@@ -24,13 +24,13 @@ TRACK = Track("a", [Point(1.0, 2.0), Point(0.5)], Colour.BLUE, {3, 1, 2})
 
 
 @given(VALUES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_every_value_comes_back_equal_and_of_the_same_type(value):
     assert same(decode(encode(value)), value)
 
 
 @given(ARRAYS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_arrays_come_back_with_type_shape_and_bytes(array):
     for view in (array, array.T, array[::-1] if array.ndim else array):
         back = decode(encode(view))
@@ -39,7 +39,7 @@ def test_arrays_come_back_with_type_shape_and_bytes(array):
 
 
 @given(VALUES)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_every_value_comes_back_when_its_leaves_travel_as_blobs(value):
     blobs = Memory()
     data = encode(value, blobs=blobs, blob_threshold_bytes=4)
@@ -220,6 +220,6 @@ def test_memory_is_bounded_by_a_hint_for_nothing():
 
 
 @given(HASHABLE)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_payload_can_be_decoded_from_any_buffer(value):
     assert same(decode(memoryview(bytearray(encode(value)))), value)
