@@ -71,9 +71,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str
 # They would end the very account, worker and function that the others use.
 EXCLUDED = {"disable_account", "drain_worker", "change_function", "delete_function"}
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-BOUNDS = settings(
-    max_examples=8, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
-)
+BOUNDS = settings(max_examples=8, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 
 
 def test_every_answer_is_one_that_the_document_declares(address: tuple[str, str]) -> None:
