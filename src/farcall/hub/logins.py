@@ -1,4 +1,4 @@
-"""Logging in with a password, and changing it. Whoever guesses is slowed down, by name and by where it comes from."""
+"""Logging in with a password, and changing it. Whoever guesses is slowed down, by name and by where they come from."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from farcall.domain import access, people
 from farcall.domain.errors import Refused
 from farcall.hub import audit, passwords, ports
 from farcall.hub.accounts import Accounts
-from farcall.hub.throttle import Throttle, place
+from farcall.hub.guesses import Guesses
+from farcall.hub.throttle import place
 from farcall.hub.tokens import NewToken
 
-_TRIES_BY_NAME = 10
-_TRIES_BY_ORIGIN = 30  # many people may share an address
 _NAME_LENGTH_LIMIT = 254
 
 
@@ -26,8 +25,7 @@ class Logins:
         self._passwords = accounts.passwords
         self._clock = clock
         self._failures = audit.Failures(store)
-        self._by_name = Throttle(_TRIES_BY_NAME)
-        self._by_origin = Throttle(_TRIES_BY_ORIGIN)
+        self._guesses = Guesses()
 
     async def log_in(
         self, name: str, password: str, *, label: str = "", admin: bool = False, origin: str = ""
@@ -50,8 +48,7 @@ class Logins:
             about = None if account is None else account.key
             self._failures.note(audit.Anonymous(_shown(typed), origin), "login", refusal.failure.code, about=about)
             raise refusal
-        self._by_name.forgive(typed)
-        self._by_origin.take_back(where)
+        self._guesses.good(typed, where)
         if account.disabled:
             raise Refused("unauthenticated", "The account is disabled.", "Ask an administrator of the hub.")
         if self._accounts.letters is not None and not account.email:
@@ -88,7 +85,7 @@ class Logins:
             if not await self._passwords.verify(known, old):
                 self._failures.note(subject, "account.password", "permission_denied", about=account.key)
                 raise Refused("permission_denied", "The old password is wrong.")
-            self._by_name.forgive(typed)
+            self._guesses.good(typed, "")
         else:
             _require_all(subject)
         passwords.check(new, account.handle, account.email)
@@ -107,12 +104,7 @@ class Logins:
 
     def _admit(self, typed: str, where: str) -> None:
         """Count a try; raises Refused (quota_exceeded) if there were too many."""
-        now = self._clock()
-        wait_seconds = self._by_name.attempt(typed, now)
-        if not wait_seconds and where:
-            wait_seconds = self._by_origin.attempt(where, now)
-            if wait_seconds:
-                self._by_name.take_back(typed)
+        wait_seconds = self._guesses.attempt(typed, where, self._clock())
         if wait_seconds:
             raise passwords.too_many("tries to log in", wait_seconds)
 
