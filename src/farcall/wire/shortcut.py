@@ -51,6 +51,7 @@ class Shortcut:
     def __init__(self, protocol: Protocol, on_message: Callable[[bytes], Any], on_rest: Callable[[bytes], Any]) -> None:
         self._protocol = protocol
         self._mask_flag = _MASKED if protocol.side is SERVER else 0
+        self._least_bytes = 4 + _MASK_BYTES if self._mask_flag else 4  # a header, short or long, and it is whole
         self._on_message = on_message
         self._on_rest = on_rest
         self._shaken = False  # hands: what comes now are frames
@@ -68,7 +69,21 @@ class Shortcut:
             if protocol.state is not OPEN:
                 self._on_rest(data[start:])  # it never opens again
                 return
-            length, begin = _measure(data, start)
+            if data[start] == _WHOLE_BINARY and end - start >= self._least_bytes and protocol.current_size is None:
+                begin = start + self._least_bytes - 2
+                length = data[start + 1] - self._mask_flag
+                if length == 126:
+                    begin += 2
+                    length = data[start + 2] << 8 | data[start + 3]
+                elif not 0 <= length < 126:
+                    length = end  # longer than small, or masked as it must not be: not taken
+                stop = begin + length
+                if stop <= end:
+                    body = data[begin:stop]
+                    self._on_message(_apply_mask(body, data[begin - _MASK_BYTES : begin]) if self._mask_flag else body)
+                    start = stop
+                    continue
+            length = _measure(data, start)
             stop = start + length
             if not length or stop > end:
                 if length:
@@ -77,16 +92,7 @@ class Shortcut:
                     self._header = data[start:]
                 self._on_rest(data[start:])
                 return
-            if (
-                data[start] == _WHOLE_BINARY
-                and data[start + 1] & _MASKED == self._mask_flag
-                and stop - begin <= SMALL_BYTES
-                and protocol.current_size is None  # else it is in the middle of a fragmented message
-            ):
-                body = data[begin:stop]
-                self._on_message(_apply_mask(body, data[begin - _MASK_BYTES : begin]) if self._mask_flag else body)
-            else:
-                self._on_rest(data[start:stop])
+            self._on_rest(data[start:stop])
             start = stop
 
     def _go_on(self, data: bytes) -> int:
@@ -95,7 +101,7 @@ class Shortcut:
             return self._shake_hands(data)
         if self._header:
             header = self._header + data[:_HEADER_BYTES]
-            length, _ = _measure(header, 0)
+            length = _measure(header, 0)
             if not length:
                 self._header = header
                 self._on_rest(data)
@@ -121,10 +127,10 @@ class Shortcut:
         return taken
 
 
-def _measure(data: bytes, start: int) -> tuple[int, int]:
-    """(bytes of the frame that begins at `start`, or 0 if its header is not whole; where its payload begins)."""
+def _measure(data: bytes, start: int) -> int:
+    """Bytes of the frame that begins at `start`, or 0 if its header is not whole."""
     if len(data) - start < 2:
-        return 0, 0
+        return 0
     second = data[start + 1]
     length = second & 0x7F
     begin = start + 2
@@ -133,4 +139,4 @@ def _measure(data: bytes, start: int) -> tuple[int, int]:
         length = int.from_bytes(data[start + 2 : begin], "big")
     if second & _MASKED:
         begin += _MASK_BYTES
-    return (begin - start + length, begin) if begin <= len(data) else (0, 0)
+    return begin - start + length if begin <= len(data) else 0

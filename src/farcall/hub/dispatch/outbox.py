@@ -35,9 +35,6 @@ class Outbox:
     )
 
     def __init__(self) -> None:
-        self.clear()
-
-    def clear(self) -> None:
         self.accepts: list[tuple[list[NewInvocation], bool]] = []
         self.cancels: list[bytes] = []
         self.requeues: list[RequeueRow] = []
@@ -64,39 +61,56 @@ class Outbox:
 
     def flush(self) -> list[Effect]:
         """Everything gathered, as effects in the order in which the shell must carry them out."""
-        result: list[Effect] = [effects.CommitAccept(items, acknowledge) for items, acknowledge in self.accepts]
+        result: list[Effect] = []
+        if self.accepts:
+            for items, acknowledge in self.accepts:
+                result.append(effects.CommitAccept(items, acknowledge))
+            self.accepts = []
         if self.cancels:
             result.append(effects.CommitCancel(self.cancels))
+            self.cancels = []
         if self.requeues:
             result.append(effects.CommitRequeue(self.requeues))
+            self.requeues = []
         if self.leases:
             result.append(effects.CommitLease(self.leases))
+            self.leases = []
         if self.completes:
             result.append(effects.CommitComplete(self.completes))
+            self.completes = []
         if self.claims:
             result.extend(effects.Claim(*claim) for claim in self.claims)
+            self.claims = []
         if self.recalls:
-            result.extend(effects.Recall(worker, items) for worker, items in self.recalls.items())
+            result.extend(effects.Recall(worker, keys) for worker, keys in self.recalls.items())
+            self.recalls = {}
         if self.stops:
-            result.extend(effects.CancelAttempts(worker, items) for worker, items in self.stops.items())
+            result.extend(effects.CancelAttempts(worker, keys) for worker, keys in self.stops.items())
+            self.stops = {}
         if self.offers:
-            result.extend(effects.Offer(worker, items) for worker, items in self.offers.items())
-        if self.acknowledged or self.stale:
-            self._flush_acknowledged(result)
+            for worker, offered in self.offers.items():
+                result.append(effects.Offer(worker, offered))
+            self.offers = {}
         if self.accepted:
             result.append(effects.Accepted(self.accepted))
+            self.accepted = []
         if self.answers:
             result.append(effects.Answer(self.answers))
+            self.answers = []
+        if self.acknowledged or self.stale:
+            self._flush_acknowledged(result)
         if self.refused:
             result.extend(effects.Refuse(ids, failure) for ids, failure in self.refused)
+            self.refused = []
         if self.remembered:
             result.append(effects.Remember(self.remembered))
+            self.remembered = []
         if self.missed:
             result.extend(effects.Missed(version, callers) for version, callers in self.missed.items())
+            self.missed = {}
         if self.gone:
             result.extend(effects.WorkerGone(worker, state) for worker, state in self.gone)
-        if result:
-            self.clear()
+            self.gone = []
         return result
 
     def _flush_acknowledged(self, result: list[Effect]) -> None:
@@ -104,3 +118,4 @@ class Outbox:
             result.append(effects.Acknowledge(worker, items, self.stale.pop(worker, ())))
         for worker, items in self.stale.items():
             result.append(effects.Acknowledge(worker, (), items))
+        self.acknowledged, self.stale = {}, {}

@@ -41,7 +41,8 @@ def recovered(state: State, event: Recovered, now: Now) -> None:
             await_silence(state, worker)
     for identifier in event.served:
         if not state.versions[identifier].ready:
-            waits.begin_grace(state, state.versions[identifier], now)
+            # It is the hub that was gone: its workers, which dial ever more rarely, have as long as their attempts.
+            waits.begin_grace(state, state.versions[identifier], now, event.grace_until)
     if not state.expected or event.grace_until <= now.mono:
         over(state, None, now)
     else:
@@ -66,6 +67,8 @@ def over(state: State, subject: None, now: Now) -> None:
     state.unseen_cancels.clear()
     open_lanes(state)
     for version in state.versions.values():
+        if not version.ready and waits.in_grace(version, now):
+            waits.begin_grace(state, version, now)  # all are back that were waited for, and none of them serves it
         waits.check_unserved(state, version, now)
 
 

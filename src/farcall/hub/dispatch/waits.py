@@ -91,9 +91,9 @@ def missing_of(version: Version, resources: dict[str, int | float | str | bool])
     return missing(version.options.requires, resources)
 
 
-def begin_grace(state: State, version: Version, now: Now) -> None:
+def begin_grace(state: State, version: Version, now: Now, at_least_until: float = 0.0) -> None:
     """Its last worker has gone: for a while it may come back."""
-    version.grace_until_mono = now.mono + state.limits.no_worker_grace_seconds
+    version.grace_until_mono = max(now.mono + state.limits.no_worker_grace_seconds, at_least_until)
     state.timers.at_mono(version.grace_until_mono, _grace_over, version)
 
 

@@ -165,6 +165,33 @@ def test_or_before_the_grace_is_over() -> None:
     assert table.take(effects.Claim)
 
 
+def test_after_a_restart_new_calls_wait_for_the_workers_that_were_there_as_long_as_these_have() -> None:
+    table = Table(epoch=2)
+    table.version()
+    recovered(table, expected=["w1"])
+    table.wait(29)
+    [identifier] = table.submit()
+    assert not table.take(effects.Refuse)
+    table.wait(1)
+    [end] = table.take_completions()
+    assert (end.id, end.failure and end.failure.code) == (identifier, "no_worker")
+
+
+def test_once_they_are_all_back_and_none_serves_it_the_grace_is_that_of_a_last_worker() -> None:
+    table = Table(epoch=2)
+    table.version()
+    table.version(2)
+    recovered(table, expected=["w1"])
+    table.worker("w1", versions=(2,))
+    table.submit()
+    table.wait(4.9)
+    assert not table.take_completions()
+    table.wait(0.1)
+    [end] = table.take_completions()
+    assert end.failure is not None
+    assert end.failure.code == "no_worker"
+
+
 def test_whoever_did_not_come_back_within_the_grace_is_not_waited_for_after_the_next_start() -> None:
     table = Table(epoch=2)
     table.version()
