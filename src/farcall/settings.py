@@ -69,6 +69,14 @@ class HubSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trusted_proxies: Annotated[
         str, Meta(description="Addresses, with commas, of proxies whose X-Forwarded-For says who is asking; * for any.")
     ] = ""
+    tokens_per_account: Annotated[Count, Meta(description="Tokens that an account may have made for itself.")] = 1_000
+    groups_per_account: Annotated[Count, Meta(description="Groups that an account may make.")] = 100
+    shares_per_account: Annotated[
+        Count, Meta(description="Shares that an account may give, with the invitations that wait.")
+    ] = 10_000
+    namespaces_per_handle: Annotated[Count, Meta(description="Namespaces that are made below a handle.")] = 10_000
+    functions_per_handle: Annotated[Count, Meta(description="Functions and links below a handle.")] = 100_000
+    versions_per_function: Annotated[Count, Meta(description="Versions of one function.")] = 10_000
 
     heartbeat_seconds: Annotated[Positive, Meta(description="How often workers give a sign of life.")] = 2.0
     lease_seconds: Annotated[Positive, Meta(description="How long a worker's attempts hold without one.")] = 10.0

@@ -7,7 +7,7 @@ import contextlib
 import random
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from farcall.hub import ports
 from farcall.hub.accounts import Accounts
 from farcall.hub.audit import AuditLog
 from farcall.hub.blobs import BlobRoom
+from farcall.hub.bounds import Bounds
 from farcall.hub.catalog import Catalog
 from farcall.hub.confirmations import Confirmations
 from farcall.hub.dispatch.core import Core
@@ -157,8 +158,9 @@ async def _recovered(settings: HubSettings, store: SqliteStore, identity: str, p
 def _wired(settings: HubSettings, store: SqliteStore, identity: str, epoch: int, whereabouts: Whereabouts) -> _Parts:
     data = Path(settings.data)
     dispatcher = Dispatcher(_core(settings, epoch), store)
-    accounts = Accounts(store, registration=settings.registration)
-    catalog = Catalog(store)
+    bounds = Bounds(*(getattr(settings, field.name) for field in fields(Bounds)))
+    accounts = Accounts(store, registration=settings.registration, bounds=bounds)
+    catalog = Catalog(store, bounds=bounds)
     log_files = SegmentLogFiles(data / "logs")
     logs = Logs(log_files)
     streams = Streams(dispatcher)
@@ -166,7 +168,7 @@ def _wired(settings: HubSettings, store: SqliteStore, identity: str, epoch: int,
     catalog.ready_for = workers.ready_for
     catalog.duration_of = workers.duration_of
     catalog.seen_at_of = workers.seen_at
-    spaces = Names(store, catalog, accounts, workers)
+    spaces = Names(store, catalog, accounts, workers, bounds)
     quotas = Quotas(store, accounts)
     invocations = Invocations(
         dispatcher,
@@ -206,12 +208,13 @@ def _wired(settings: HubSettings, store: SqliteStore, identity: str, epoch: int,
         accounts,
         post,
         rules=Rules(settings.invitation_seconds, settings.invitations_per_day),
+        bounds=bounds,
         whereabouts=whereabouts,
     )
     services = HubServices(
         accounts,
         Logins(store, accounts),
-        Shares(store, accounts),
+        Shares(store, accounts, bounds=bounds),
         invitations,
         Confirmations(store, accounts, post, whereabouts=whereabouts),
         catalog,
@@ -227,7 +230,7 @@ def _wired(settings: HubSettings, store: SqliteStore, identity: str, epoch: int,
         Usage(store),
         quotas,
         Erasure(store, records, log_files),
-        Groups(store, accounts),
+        Groups(store, accounts, bounds=bounds),
         AuditLog(store),
     )
     return _Parts(services, revocation, log_files, post, missed)

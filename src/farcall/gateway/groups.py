@@ -74,7 +74,7 @@ OPERATIONS = (
         {201: Answer(rest_groups.Group, "The group.")},
         "groups",
         body=rest_groups.NewGroup,
-        errors=("conflict",),
+        errors=("conflict", "quota_exceeded"),
     ),
     Operation(
         "GET",

@@ -67,7 +67,7 @@ OPERATIONS = (
         {201: Answer(rest_catalog.Namespace, "The namespace.")},
         "catalog",
         body=rest_catalog.NewNamespace,
-        errors=("conflict", "not_found"),
+        errors=("conflict", "not_found", "quota_exceeded"),
     ),
     Operation(
         "PATCH",
@@ -100,7 +100,7 @@ OPERATIONS = (
         {201: Answer(rest_catalog.Link, "The link.")},
         "catalog",
         body=rest_catalog.NewLink,
-        errors=("conflict",),
+        errors=("conflict", "quota_exceeded"),
     ),
     Operation(
         "DELETE",

@@ -302,6 +302,7 @@ OPERATIONS = (
         {201: Answer(rest_people.TokenCreated, "The only answer that ever holds the token.")},
         "people",
         body=rest_people.NewToken,
+        errors=("quota_exceeded",),
     ),
     Operation(
         "DELETE",

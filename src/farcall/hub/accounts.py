@@ -16,6 +16,7 @@ from typing import Literal, Protocol
 from farcall.domain import access, people
 from farcall.domain.errors import Refused
 from farcall.hub import audit, passwords, ports, subjects, tokens
+from farcall.hub.bounds import DEFAULT_BOUNDS, Bounds
 from farcall.hub.last_use import LastUse
 from farcall.hub.passwords import Passwords
 from farcall.hub.throttle import Throttle, place
@@ -60,10 +61,11 @@ class Accounts:
         *,
         registration: Policy = "invitation",
         remember_seconds: float = 5.0,
+        bounds: Bounds = DEFAULT_BOUNDS,
     ) -> None:
         self.letters: Letters | None = None
         self.last_use = LastUse(store, wall=time.time)
-        self.tokens = Tokens(store, self.last_use, self.changed)
+        self.tokens = Tokens(store, self.last_use, self.changed, bounds)
         self._registration: Policy = registration
         self._registrations = Throttle(_REGISTRATIONS)
         self.passwords = passwords or Passwords()

@@ -17,7 +17,8 @@ from farcall.domain.difference import difference
 from farcall.domain.errors import Failure, Refused
 from farcall.domain.interface import Interface
 from farcall.hub import audit, ports
-from farcall.hub.publications import specify
+from farcall.hub.bounds import DEFAULT_BOUNDS, Bounds, bound_for
+from farcall.hub.publications import specify, too_many
 from farcall.wire import frames
 
 PUBLICATIONS_LIMIT = 1000
@@ -69,8 +70,15 @@ class Entry:
 class Catalog:
     """Publish, resolve, list. `ready_for(version)` tells how many connected workers serve a version."""
 
-    def __init__(self, store: ports.Store, *, ready_for: Callable[[int], int] = lambda _version: 0) -> None:
+    def __init__(
+        self,
+        store: ports.Store,
+        *,
+        ready_for: Callable[[int], int] = lambda _version: 0,
+        bounds: Bounds = DEFAULT_BOUNDS,
+    ) -> None:
         self._store = store
+        self._bounds = bounds
         self.ready_for = ready_for
         self.duration_of: Callable[[int], float | None] = lambda _version: None
         self.seen_at_of: Callable[[int], float | None] = lambda _version: None
@@ -106,7 +114,13 @@ class Catalog:
         changed: list[str] = []
         for handle, specs in by_handle.items():
             owner = await self._owner(subject, handle)
-            command = ports.PublishVersions(owner, [spec for _, spec in specs], time.time())
+            command = ports.PublishVersions(
+                owner,
+                [spec for _, spec in specs],
+                time.time(),
+                bound_for(subject, self._bounds.functions_per_handle),
+                bound_for(subject, self._bounds.versions_per_function),
+            )
             recorded = ports.Audited(command, _published_entries(subject, command.at))
             for (index, spec), outcome in zip(specs, await self._store.do(recorded), strict=True):
                 answers[index] = self._published(spec, outcome, changed)
@@ -123,6 +137,8 @@ class Catalog:
         return account.key
 
     def _published(self, spec: ports.VersionSpec, outcome: object, changed: list[str]) -> frames.PublishedFunction:
+        if outcome is ports.Outcome.FULL:
+            return frames.PublishedFunction(spec.name, 0, 0, too_many(spec.name, self._bounds).failure)
         if not isinstance(outcome, ports.VersionRow):
             failure = Failure(
                 "conflict",

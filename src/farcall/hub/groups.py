@@ -16,6 +16,7 @@ from farcall.domain import access, people
 from farcall.domain.errors import Refused
 from farcall.hub import audit, ports
 from farcall.hub.accounts import Accounts
+from farcall.hub.bounds import DEFAULT_BOUNDS, Bounds, bound_for, full
 
 Role = Literal["member", "manager"]
 
@@ -35,8 +36,16 @@ class Group:
 class Groups:
     """Make, list, end; members come, change their role and go. Each change is seen at once, on open connections too."""
 
-    def __init__(self, store: ports.Store, accounts: Accounts, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        store: ports.Store,
+        accounts: Accounts,
+        wall: Callable[[], float] = time.time,
+        *,
+        bounds: Bounds = DEFAULT_BOUNDS,
+    ) -> None:
         self._store = store
+        self._bounds = bounds
         self._accounts = accounts
         self._wall = wall
 
@@ -61,7 +70,10 @@ class Groups:
     # -- making and ending ---------------------------------------------------------------------------------------------
 
     async def create(self, subject: access.Subject, handle: str) -> Group:
-        """A group whose first manager is the subject; raises Refused (conflict, invalid_request, permission_denied)."""
+        """A group whose first manager is the subject.
+
+        Raises Refused (conflict, invalid_request, permission_denied, quota_exceeded).
+        """
         _require_manage(subject)
         if subject.only:
             raise Refused("permission_denied", f"Your token is limited to {', '.join(subject.only)}.")
@@ -70,8 +82,15 @@ class Groups:
         except people.BadName as error:
             raise Refused("invalid_request", f"{error}.") from None
         now = self._wall()
-        command = ports.CreateGroup(chosen, subject.key, os.urandom(_DIGEST_KEY_BYTES), now)
+        at_most = bound_for(subject, self._bounds.groups_per_account)
+        command = ports.CreateGroup(chosen, subject.key, os.urandom(_DIGEST_KEY_BYTES), now, at_most)
         key = await self._store.do(audit.recorded(command, subject, "group.create", path=chosen))
+        if key is ports.Outcome.FULL:
+            raise full(
+                "The groups that you made, also those of the last 24 hours that ended, are",
+                self._bounds.groups_per_account,
+                "Delete one that nobody needs, and try again tomorrow, or ask an administrator of the hub.",
+            )
         if isinstance(key, ports.Outcome):
             raise Refused("conflict", f"The handle {chosen} is taken.", "Choose another one.")
         self._accounts.changed(subject.key)

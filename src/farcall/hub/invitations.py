@@ -23,6 +23,8 @@ from farcall.domain import access, names, people
 from farcall.domain.errors import Refused
 from farcall.hub import audit, groups, invitation_letter, mail, offers, ports, subjects
 from farcall.hub.accounts import Accounts
+from farcall.hub.bounds import DEFAULT_BOUNDS, Bounds, bound_for
+from farcall.hub.shares import too_many
 from farcall.hub.wanted import Wanted, shareable, within_own
 from farcall.hub.whereabouts import NOWHERE, Whereabouts
 
@@ -62,6 +64,7 @@ class Invitations:
         post: mail.Post,
         *,
         rules: Rules = Rules(),
+        bounds: Bounds = DEFAULT_BOUNDS,
         whereabouts: Whereabouts = NOWHERE,
         randomness: Callable[[int], bytes] = os.urandom,
         wall: Callable[[], float] = time.time,
@@ -70,6 +73,7 @@ class Invitations:
         self._accounts = accounts
         self._post = post
         self._rules = rules
+        self._bounds = bounds
         self.whereabouts = whereabouts
         self._randomness = randomness
         self._wall = wall
@@ -112,10 +116,13 @@ class Invitations:
             wanted.expires_at,
             wanted.limits.json(),
             group,
+            bound_for(subject, self._bounds.shares_per_account),
         )
         key = await self._store.do(
             audit.recorded(command, subject, "invitation.create", path=where, target=address, can=wanted.level)
         )
+        if key is ports.Outcome.FULL:
+            raise too_many(self._bounds)
         row = await self._row(key)
         link = self.whereabouts.link(f"/i/{secret}")
         offer = await self.offer(row)

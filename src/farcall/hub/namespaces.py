@@ -14,6 +14,7 @@ from farcall.domain import access, links, names
 from farcall.domain.errors import Refused
 from farcall.hub import audit, ports
 from farcall.hub.accounts import Accounts
+from farcall.hub.bounds import DEFAULT_BOUNDS, Bounds, bound_for, full
 from farcall.hub.catalog import Catalog, asked_path
 from farcall.hub.workers import Workers
 
@@ -30,8 +31,16 @@ class Space:
 class Names:
     """The use cases about names. Each change is seen at once, on open connections too."""
 
-    def __init__(self, store: ports.Store, catalog: Catalog, accounts: Accounts, workers: Workers) -> None:
+    def __init__(
+        self,
+        store: ports.Store,
+        catalog: Catalog,
+        accounts: Accounts,
+        workers: Workers,
+        bounds: Bounds = DEFAULT_BOUNDS,
+    ) -> None:
         self._store = store
+        self._bounds = bounds
         self._catalog = catalog
         self._accounts = accounts
         self._workers = workers
@@ -51,8 +60,12 @@ class Names:
     async def create(self, subject: access.Subject, path: str) -> Space:
         """Make a namespace, and those above it; one that is there already is left as it is. Raises Refused."""
         where = self._manageable(subject, _namespace(path))
-        command = ports.MakeNamespace(where, time.time())
+        bound = self._bounds.namespaces_per_handle
+        command = ports.MakeNamespace(where, time.time(), bound_for(subject, bound))
         outcome = await self._store.do(audit.recorded(command, subject, "namespace.create", path=where))
+        if outcome is ports.Outcome.FULL:
+            what = f"The namespaces that were made below {names.handle_of(where)} are"
+            raise full(what, bound, "Delete one that is empty, with farcall namespace delete.")
         if outcome is ports.Outcome.CONFLICT:
             raise Refused(
                 "conflict",
@@ -115,8 +128,12 @@ class Names:
         row = await self._catalog.function_for(subject, asked_path(function), "view")
         path = _function(f"{where}/{name or row.name.rpartition('/')[2]}")
         passes = links.passes_on(subject, path, row.name)
-        command = ports.PutLink(path, row.function, passes, subject.key, time.time())
+        bound = self._bounds.functions_per_handle
+        command = ports.PutLink(path, row.function, passes, subject.key, time.time(), bound_for(subject, bound))
         outcome = await self._store.do(audit.recorded(command, subject, "link.create", path=path, target=row.name))
+        if outcome is ports.Outcome.FULL:
+            what = f"Functions and links below {names.handle_of(path)} are"
+            raise full(what, bound, "Take some away, with farcall namespace remove or farcall delete.")
         if outcome is ports.Outcome.CONFLICT:
             raise Refused("conflict", f"{path} is taken.", "Link it under another name, with --as.")
         if outcome is ports.Outcome.MISSING:

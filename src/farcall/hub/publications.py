@@ -13,6 +13,7 @@ from farcall.domain.interface import Interface, InterfaceError
 from farcall.domain.model import DIGEST_BYTES, FunctionOptions
 from farcall.domain.units import check_units, has_units
 from farcall.hub import ports
+from farcall.hub.bounds import Bounds
 from farcall.wire import frames
 
 _REQUIREMENTS_LIMIT = 64
@@ -57,6 +58,16 @@ async def specify(
         publication.implementation,
         digest,
         publication.options,
+    )
+
+
+def too_many(name: str, bounds: Bounds) -> Refused:
+    """Refused (quota_exceeded): there is no room for it, be it a new function or another version of one."""
+    return Refused(
+        "quota_exceeded",
+        f"There is no room for {name}: this hub allows {bounds.functions_per_handle} functions and links "
+        f"below a handle, and {bounds.versions_per_function} versions of a function.",
+        "Delete what nobody calls, with farcall delete; it makes room a day later.",
     )
 
 

@@ -9,14 +9,23 @@ from farcall.domain import access, names
 from farcall.domain.errors import Refused
 from farcall.hub import audit, ports
 from farcall.hub.accounts import Accounts
+from farcall.hub.bounds import DEFAULT_BOUNDS, Bounds, bound_for, full
 from farcall.hub.wanted import Wanted, shareable, within_own
 
 
 class Shares:
     """Grant, take back, list. Each change is seen at once, on open connections too. `wall` tells the time."""
 
-    def __init__(self, store: ports.Store, accounts: Accounts, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        store: ports.Store,
+        accounts: Accounts,
+        wall: Callable[[], float] = time.time,
+        *,
+        bounds: Bounds = DEFAULT_BOUNDS,
+    ) -> None:
         self._store = store
+        self._bounds = bounds
         self._accounts = accounts
         self._wall = wall
 
@@ -31,9 +40,16 @@ class Shares:
         if grantee.key == subject.key:  # who manages by a share would take away its end and its limits
             raise Refused("permission_denied", "Nobody shares with themselves.", "Ask the owner for more.")
         command = ports.PutGrant(
-            where, grantee.key, wanted.level, subject.key, now, wanted.expires_at, wanted.limits.json()
+            where,
+            grantee.key,
+            wanted.level,
+            subject.key,
+            now,
+            wanted.expires_at,
+            wanted.limits.json(),
+            at_most=bound_for(subject, self._bounds.shares_per_account),
         )
-        await self._store.do(
+        outcome = await self._store.do(
             audit.recorded(
                 command,
                 subject,
@@ -44,6 +60,8 @@ class Shares:
                 can=wanted.level,
             )
         )
+        if outcome is ports.Outcome.FULL:
+            raise too_many(self._bounds)
         await self._changed(grantee.key)
         for row in await self._store.grants_to(grantee.key):
             if (row.path, row.grantee) == (where, grantee.key):
@@ -102,6 +120,15 @@ class Shares:
 
     async def _changed(self, grantee: int) -> None:
         self._accounts.changed(*await self._store.affected_by(grantee))
+
+
+def too_many(bounds: Bounds) -> Refused:
+    """Refused (quota_exceeded): somebody has shared as much as an account may."""
+    return full(
+        "Your shares and the invitations that wait are",
+        bounds.shares_per_account,
+        "Share a whole namespace, or with a group, and take single shares back with farcall unshare.",
+    )
 
 
 def managed_roots(subject: access.Subject) -> list[str]:

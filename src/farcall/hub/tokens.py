@@ -17,6 +17,7 @@ from blake3 import blake3
 from farcall.domain import access, names
 from farcall.domain.errors import Refused
 from farcall.hub import audit, ports
+from farcall.hub.bounds import DEFAULT_BOUNDS, Bounds, bound_for, full
 from farcall.hub.last_use import LastUse
 
 PREFIX = "farcall_pat_"
@@ -75,10 +76,13 @@ class NewToken:
 class Tokens:
     """Each change is seen at once, on open connections too: `changed(account)` is called after it."""
 
-    def __init__(self, store: ports.Store, last_use: LastUse, changed: Callable[[int], None]) -> None:
+    def __init__(
+        self, store: ports.Store, last_use: LastUse, changed: Callable[[int], None], bounds: Bounds = DEFAULT_BOUNDS
+    ) -> None:
         self._store = store
         self._last_use = last_use
         self._changed = changed
+        self._bounds = bounds
 
     async def create(
         self,
@@ -111,7 +115,8 @@ class Tokens:
             raise Refused("invalid_request", "The token would have expired before it was made.")
         if subject.expires_at is not None:
             expires_at = min(subject.expires_at, expires_at or subject.expires_at)
-        return await self.issue(subject.key, label, wanted, limits, expires_at, subject)
+        at_most = bound_for(subject, self._bounds.tokens_per_account)
+        return await self.issue(subject.key, label, wanted, limits, expires_at, subject, at_most=at_most)
 
     async def issue(
         self,
@@ -123,18 +128,28 @@ class Tokens:
         actor: audit.Actor,
         *,
         kind: str = "made",
+        at_most: int | None = None,
         keep: Callable[[str], None] = lambda token: None,
     ) -> NewToken:
-        """A token for an account, without asking who wants it; `keep` is given its text before it is committed."""
+        """A token for an account, without asking who wants it; `keep` is given its text before it is committed.
+
+        Raises Refused (quota_exceeded) if the account has `at_most` already.
+        """
         text = make(os.urandom(32))
         keep(text)
         command = ports.CreateToken(
-            account, digest(text), label[:_LABEL_LENGTH_LIMIT], scopes, only, time.time(), expires_at, kind
+            account, digest(text), label[:_LABEL_LENGTH_LIMIT], scopes, only, time.time(), expires_at, kind, at_most
         )
         what = "login" if kind == "login" else "token.create"
         key = await self._store.do(
             audit.recorded(command, actor, what, about=account, scopes=" ".join(scopes), only=" ".join(only) or None)
         )
+        if key is ports.Outcome.FULL:
+            raise full(
+                "Your tokens, counting those that ended within the last 24 hours, are",
+                self._bounds.tokens_per_account,
+                "End those that nobody needs, with farcall token revoke, and try again tomorrow.",
+            )
         return NewToken(key, text, scopes, only, expires_at)
 
     async def all(self, subject: access.Subject) -> list[ports.TokenRow]:

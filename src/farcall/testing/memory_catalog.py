@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from farcall.hub.ports import (
+    BOUND_MEMORY_SECONDS,
     AccountRow,
     BeginEpoch,
     CollectBlobs,
@@ -35,6 +36,11 @@ def at_or_below(name: str, root: str) -> bool:
     return not root or name == root or name.startswith(root + "/")
 
 
+def after(end: float | None, moment: float) -> bool:
+    """Whether something that ends, or never does, has not ended by then."""
+    return end is None or end > moment
+
+
 @dataclass
 class MemoryCatalog:
     """Rows by key. Each method carries out one command, or answers one question."""
@@ -52,6 +58,7 @@ class MemoryCatalog:
     pins: dict[tuple[str, int], float] = field(default_factory=dict)
     references: set[tuple[str, bytes]] = field(default_factory=set)  # (digest, invocation)
     grants_made: int = 0
+    waiting: Callable[[int, float], int] = lambda by, at: 0  # open invitations of an account
 
     # -- accounts, tokens, grants --------------------------------------------------------------------------------------
 
@@ -115,6 +122,8 @@ class MemoryCatalog:
             return Outcome.MISSING
         if any(digest == command.digest for digest, _ in self.tokens.values()):
             return Outcome.CONFLICT
+        if command.at_most is not None and self._tokens_held(command) >= command.at_most:
+            return Outcome.FULL
         key = len(self.tokens) + 1
         row = TokenRow(
             key,
@@ -129,6 +138,16 @@ class MemoryCatalog:
         )
         self.tokens[key] = (command.digest, row)
         return key
+
+    def _tokens_held(self, command: CreateToken) -> int:
+        since = command.at - BOUND_MEMORY_SECONDS
+        return sum(
+            row.account == command.account
+            and row.kind == "made"
+            and after(row.revoked_at, since)
+            and after(row.expires_at, since)
+            for _, row in self.tokens.values()
+        )
 
     def revoke_token(self, command: RevokeToken) -> Outcome:
         found = self.tokens.get(command.token)
@@ -146,6 +165,10 @@ class MemoryCatalog:
         return None
 
     def put_grant(self, command: PutGrant) -> int | Outcome:
+        replaced = self.grants.get((command.path, command.grantee))
+        if replaced is None or replaced.by != command.by:
+            if command.at_most is not None and self.shares_given(command.by, command.at) >= command.at_most:
+                return Outcome.FULL
         if not self._bump_concerned(command.grantee):
             return Outcome.MISSING
         place = (command.path, command.grantee)
@@ -167,6 +190,10 @@ class MemoryCatalog:
             self.accounts[command.by].handle if command.by in self.accounts else "",
         )
         return key
+
+    def shares_given(self, by: int, at: float) -> int:
+        """How many shares of the account have not ended, with invitations that wait."""
+        return self.waiting(by, at) + sum(row.by == by and after(row.expires_at, at) for row in self.grants.values())
 
     def delete_grant(self, command: DeleteGrant) -> Outcome:
         if self.grants.pop((command.path, command.grantee), None) is None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from farcall.domain import search
-from farcall.domain.names import ancestors, covers
+from farcall.domain.names import ancestors, covers, handle_of
 from farcall.hub.ports import (
+    BOUND_MEMORY_SECONDS,
     AliasMove,
     DeleteAlias,
     DeleteFunction,
@@ -60,11 +61,13 @@ class MemoryFunctions:
     links: dict[str, tuple[int, bool]] = field(default_factory=dict)
     spaces: dict[str, float | None] = field(default_factory=dict)
     moves: list[_Move] = field(default_factory=list)
+    deleted: list[tuple[str, float]] = field(default_factory=list)  # functions: name and when
+    ended: dict[int, float] = field(default_factory=dict)  # versions: when they were deleted last
 
     @property
     def handlers(self) -> dict[type, Callable[[Any], Any]]:
         return {
-            PublishVersions: lambda command: [self._publish(item, command) for item in command.items],
+            PublishVersions: self.publish_versions,
             DeleteFunction: self.delete_function,
             DeleteVersion: self.delete_version,
             Deprecate: self.deprecate,
@@ -81,9 +84,24 @@ class MemoryFunctions:
 
     # -- functions and versions ----------------------------------------------------------------------------------------
 
+    def publish_versions(self, command: PublishVersions) -> list[VersionRow | Outcome]:
+        return [self._publish(item, command) for item in command.items]
+
+    def _functions_fit(self, path: str, at: float, at_most: int | None) -> bool:
+        handle = handle_of(path)
+        held = [*self.names, *self.links, *(name for name, when in self.deleted if when > at - BOUND_MEMORY_SECONDS)]
+        return at_most is None or sum(handle_of(name) == handle for name in held) < at_most
+
+    def _version_fits(self, everything: list[VersionRow], command: PublishVersions) -> bool:
+        since = command.at - BOUND_MEMORY_SECONDS
+        held = sum(not row.deleted or self.ended[row.version] > since for row in everything)
+        return command.versions_at_most is None or held < command.versions_at_most
+
     def _publish(self, item: VersionSpec, command: PublishVersions) -> VersionRow | Outcome:
         function = self.names.get(item.name)
         if function is None:
+            if not self._functions_fit(item.name, command.at, command.functions_at_most):
+                return Outcome.FULL
             if self._taken(item.name):
                 return Outcome.CONFLICT
             function = len(self.owners) + 1
@@ -94,6 +112,8 @@ class MemoryFunctions:
             if row.digest == item.digest:
                 self._put(replace(row, deleted=False))
                 return self.catalog.versions[row.version]
+        if not self._version_fits(everything, command):
+            return Outcome.FULL
         owner = self.owners[function]
         row = VersionRow(
             version=len(self.catalog.versions) + 1,
@@ -130,11 +150,12 @@ class MemoryFunctions:
         if command.path not in self.names:
             return Outcome.MISSING
         accounts = self._forget_rights(command.path, command.at)
-        versions, gone = self._delete_function(command.path)
+        versions, gone = self._delete_function(command.path, command.at)
         return Removed(versions, gone, accounts)
 
-    def _delete_function(self, name: str) -> tuple[list[tuple[int, str]], list[str]]:
+    def _delete_function(self, name: str, at: float) -> tuple[list[tuple[int, str]], list[str]]:
         function = self.names.pop(name)
+        self.deleted.append((name, at))
         versions = sorted((row.version, name) for row in self._versions(function))
         for version, _ in versions:
             row = self.catalog.versions[version]
@@ -154,6 +175,7 @@ class MemoryFunctions:
         if needed or len(self._versions(row.function)) == 1:
             return Outcome.CONFLICT
         self._put(replace(row, deleted=True, newest=False))
+        self.ended[row.version] = command.at
         return Removed([(row.version, row.name)], [row.name])
 
     def deprecate(self, command: Deprecate) -> Outcome:
@@ -192,6 +214,10 @@ class MemoryFunctions:
             return Outcome.CONFLICT
         if self.spaces.get(command.path) is not None:
             return Outcome.DUPLICATE
+        handle = handle_of(command.path)
+        made = sum(handle_of(path) == handle and path != handle and at is not None for path, at in self.spaces.items())
+        if command.at_most is not None and made >= command.at_most:
+            return Outcome.FULL
         self.spaces[command.path] = command.at
         self._imply_above(command.path)
         return Outcome.OK
@@ -208,7 +234,7 @@ class MemoryFunctions:
         for link in gone:
             del self.links[link]
         for name in sorted(name for name in self.names if covers(path, name)):
-            its_versions, its_names = self._delete_function(name)
+            its_versions, its_names = self._delete_function(name, command.at)
             versions += its_versions
             gone += its_names
         self.spaces = {space: at for space, at in self.spaces.items() if not covers(path, space)}
@@ -282,6 +308,8 @@ class MemoryFunctions:
         if self._taken(command.path):
             there = self.names.get(command.path) or self.links.get(command.path, (0, False))[0]
             return Outcome.DUPLICATE if there == command.function else Outcome.CONFLICT
+        if not self._functions_fit(command.path, command.at, command.at_most):
+            return Outcome.FULL
         self.links[command.path] = (command.function, command.passes)
         self._imply_above(command.path)
         return Outcome.OK

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from farcall.hub.ports import (
+    BOUND_MEMORY_SECONDS,
     AccountRow,
     CreateAccount,
     CreateGroup,
@@ -27,16 +28,24 @@ class MemoryGroups:
     functions: MemoryFunctions
     invitations: MemoryInvitations
     keys: dict[int, bytes] = field(default_factory=dict)
+    makers: dict[int, int] = field(default_factory=dict)
 
     def create_group(self, command: CreateGroup) -> int | Outcome:
         if self._kind(command.by) != "person":
             return Outcome.MISSING
+        if any(row.handle == command.handle for row in self.catalog.accounts.values()):
+            return Outcome.CONFLICT
+        if command.at_most is not None and self._made_by(command) >= command.at_most:
+            return Outcome.FULL
         key = self.catalog.create_account(CreateAccount(command.handle, "", False, command.at, "group"))
-        if isinstance(key, Outcome):
-            return key
-        self.keys[key] = command.digest_key
+        assert isinstance(key, int)
+        self.keys[key], self.makers[key] = command.digest_key, command.by
         self._put(key, command.by, "manager")
         return key
+
+    def _made_by(self, command: CreateGroup) -> int:
+        rows = [self.catalog.accounts[group] for group, maker in self.makers.items() if maker == command.by]
+        return sum(row.kind == "group" or row.created_at > command.at - BOUND_MEMORY_SECONDS for row in rows)
 
     def _kind(self, account: int) -> str:
         row = self.catalog.accounts.get(account)

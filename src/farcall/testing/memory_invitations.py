@@ -16,7 +16,7 @@ from farcall.hub.ports import (
     PutGrant,
     PutInvitation,
 )
-from farcall.testing.memory_catalog import MemoryCatalog
+from farcall.testing.memory_catalog import MemoryCatalog, after
 
 
 @dataclass
@@ -27,16 +27,25 @@ class MemoryInvitations:
     rows: dict[int, InvitationRow] = field(default_factory=dict)
     digests: dict[bytes, int] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.catalog.waiting = self._waiting
+
+    def _waiting(self, by: int, at: float) -> int:
+        return sum(row.by == by and row.state == "open" and after(row.expires_at, at) for row in self.rows.values())
+
     def put_invitation(self, command: PutInvitation) -> int | Outcome:
         accounts = self.catalog.accounts
         if command.by not in accounts or (command.group is not None and command.group not in accounts):
             return Outcome.MISSING
         if command.digest in self.digests:
             return Outcome.CONFLICT
-        for key, row in self.rows.items():
-            same = (row.email, row.path, row.group) == (command.email.lower(), command.path, command.group)
-            if same and row.state == "open":
-                self.rows[key] = replace(row, state="revoked", settled_at=command.at)
+        thing = command.email.lower(), command.path, command.group
+        same = [row for row in self.rows.values() if row.state == "open" and (row.email, row.path, row.group) == thing]
+        if command.at_most is not None and all(row.by != command.by for row in same):
+            if self.catalog.shares_given(command.by, command.at) >= command.at_most:
+                return Outcome.FULL
+        for row in same:
+            self.rows[row.key] = replace(row, state="revoked", settled_at=command.at)
         key = self.digests[command.digest] = len(self.rows) + 1
         self.rows[key] = InvitationRow(
             key,

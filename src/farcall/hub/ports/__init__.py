@@ -33,6 +33,7 @@ from farcall.hub.ports.catalog import (
     RollBackAlias,
 )
 from farcall.hub.ports.commands import (
+    BOUND_MEMORY_SECONDS,
     BeginEpoch,
     CollectBlobs,
     Command,
@@ -137,6 +138,7 @@ from farcall.hub.ports.usage import (
 )
 
 __all__ = [
+    "BOUND_MEMORY_SECONDS",
     "NONE_MISSED",
     "Accept",
     "AcceptInvitation",

@@ -10,10 +10,13 @@ from farcall.hub.ports.rows import VersionRow
 
 @dataclass(slots=True)
 class MakeNamespace:
-    """OK · DUPLICATE (there is one already) · CONFLICT (a function or a link has the name, or one above it)."""
+    """OK · DUPLICATE (there is one already) · CONFLICT (a function or a link has the name, or one above it) · FULL
+    (`at_most` were made below the handle).
+    """
 
     path: str
     at: float
+    at_most: int | None = None
 
 
 @dataclass(slots=True)
@@ -64,13 +67,16 @@ class Rename:
 
 @dataclass(slots=True)
 class PutLink:
-    """Link the function into a namespace. OK · DUPLICATE (it is there) · CONFLICT (the name is taken) · MISSING."""
+    """Link the function into a namespace. OK · DUPLICATE (it is there) · CONFLICT (the name is taken) · MISSING · FULL
+    (there are `at_most` functions and links below the handle).
+    """
 
     path: str
     function: int
     passes: bool
     by: int
     at: float
+    at_most: int | None = None
 
 
 @dataclass(slots=True)

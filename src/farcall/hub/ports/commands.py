@@ -42,6 +42,8 @@ from farcall.hub.ports.people import (
 )
 from farcall.hub.ports.usage import Erase, SetLimits
 
+BOUND_MEMORY_SECONDS = 86_400.0  # so long what ended counts against a bound, lest making and ending fill the store
+
 
 @dataclass(slots=True)
 class BeginEpoch:
@@ -80,7 +82,8 @@ class SetDisabled:
 @dataclass(slots=True)
 class CreateToken:
     """`digest` is blake3 of the token (32 bytes); the token itself is never stored. Outcome: key (int), or MISSING
-    (no such account), or CONFLICT (the digest is taken)."""
+    (no such account), or CONFLICT (the digest is taken), or FULL: with `at_most`, the account has so many of kind made
+    that are good, or were within the last 24 hours."""
 
     account: int
     digest: bytes
@@ -90,6 +93,7 @@ class CreateToken:
     at: float
     expires_at: float | None
     kind: str = "made"  # or login
+    at_most: int | None = None
 
 
 @dataclass(slots=True)
@@ -104,8 +108,9 @@ class RevokeToken:
 @dataclass(slots=True)
 class PutGrant:
     """Grant `level` (view, invoke, manage) on a function or namespace. Bumps the epochs of all whom it concerns: the
-    grantee, a group's members, everybody. Outcome: key (int), or MISSING (no such grantee). A second grant on the path
-    replaces the first and keeps the key."""
+    grantee, a group's members, everybody. Outcome: key (int), or MISSING (no such grantee), or FULL: with `at_most`,
+    `by` has made so many that have not ended, with invitations that wait. A second grant on the path replaces the first
+    and keeps the key."""
 
     path: str
     grantee: int
@@ -115,6 +120,7 @@ class PutGrant:
     expires_at: float | None = None
     limits: str = "{}"  # JSON
     invitation: int | None = None
+    at_most: int | None = None
 
 
 @dataclass(slots=True)
@@ -138,12 +144,18 @@ class VersionSpec:
 
 @dataclass(slots=True)
 class PublishVersions:
-    """Make functions and versions that are new, find those that are known. Outcome per item: VersionRow, or CONFLICT
-    (the name is that of a namespace, or lies below a function)."""
+    """Make functions and versions that are new, find those that are known. All lie below one handle.
+
+    Outcome per item: VersionRow, or CONFLICT (the name is that of a namespace, or lies below a function), or FULL
+    (there are `functions_at_most` functions and links below the handle, or the function has `versions_at_most`
+    versions; deleted ones count for 24 hours).
+    """
 
     account: int
     items: Sequence[VersionSpec]
     at: float
+    functions_at_most: int | None = None
+    versions_at_most: int | None = None
 
 
 @dataclass(slots=True)

@@ -10,13 +10,15 @@ class CreateGroup:
     """Make an account of kind group whose first manager is `by`, and bump that one's epoch.
 
     `digest_key` (32 bytes) keys the implementation digests of what its members serve. Outcome: the group's key (int) ·
-    CONFLICT (the handle is taken) · MISSING (`by` is no person).
+    CONFLICT (the handle is taken) · MISSING (`by` is no person) · FULL (`by` has made `at_most` that are there, or were
+    made within the last 24 hours).
     """
 
     handle: str
     by: int
     digest_key: bytes
     at: float
+    at_most: int | None = None
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class PutInvitation:
     """Keep an invitation; `digest` is that of the secret in its link. What else is open for the same address and the
     same thing is revoked: only the last link opens. Outcome: key (int) · MISSING (no such inviter or group) · CONFLICT
-    (the digest is taken).
+    (the digest is taken) · FULL (as of `PutGrant`, unless it replaces one of the same inviter).
     """
 
     digest: bytes
@@ -22,6 +22,7 @@ class PutInvitation:
     grant_expires_at: float | None = None
     limits: str = "{}"  # JSON
     group: int | None = None
+    at_most: int | None = None
 
 
 @dataclass(slots=True)

@@ -19,6 +19,7 @@ class Outcome(IntEnum):
     STALE = 3  # the fence, or the state it presumes, is no longer current
     MISSING = 4  # what it refers to is not there
     DENIED = 5  # access changed between the check and the commit
+    FULL = 6  # there is as much of it as the command allows
 
 
 @dataclass(slots=True)

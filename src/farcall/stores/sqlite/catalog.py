@@ -14,12 +14,12 @@ from farcall.hub.ports import (
     RevokeToken,
     SetDisabled,
 )
-from farcall.stores.sqlite.queries import Speaker
+from farcall.stores.sqlite.bounds import Bounds
 
 _encode_json = msgspec.json.encode
 
 
-class CatalogCommands(Speaker):
+class CatalogCommands(Bounds):
     """Each method carries out one command and returns its outcome."""
 
     def begin_epoch(self, command: BeginEpoch) -> int:
@@ -52,6 +52,8 @@ class CatalogCommands(Speaker):
     def create_token(self, command: CreateToken) -> int | Outcome:
         if self.one("access_of", command.account) is None:
             return Outcome.MISSING
+        if not self.token_fits(command):
+            return Outcome.FULL
         scopes = _encode_json(command.scopes).decode()
         key = self.one(
             "create_token",
@@ -70,6 +72,8 @@ class CatalogCommands(Speaker):
         return _found(self.one("revoke_token", command.account, command.token, command.at))
 
     def put_grant(self, command: PutGrant) -> int | Outcome:
+        if not self.grant_fits(command):
+            return Outcome.FULL
         if not self._bump(command.grantee):
             return Outcome.MISSING
         key = self.one(

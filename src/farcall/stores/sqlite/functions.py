@@ -30,12 +30,12 @@ from farcall.hub.ports import (
     VersionSpec,
 )
 from farcall.stores.sqlite import rows, searching
-from farcall.stores.sqlite.queries import Speaker
+from farcall.stores.sqlite.bounds import Bounds
 
 _encode_json = msgspec.json.encode
 
 
-class FunctionCommands(Speaker):
+class FunctionCommands(Bounds):
     """Each method carries out one command and returns its outcome."""
 
     @property
@@ -60,17 +60,34 @@ class FunctionCommands(Speaker):
     # -- functions and versions ----------------------------------------------------------------------------------------
 
     def publish_versions(self, command: PublishVersions) -> list[VersionRow | Outcome]:
-        return [self._publish(item, command.account, command.at) for item in command.items]
+        outcomes: list[VersionRow | Outcome] = []
+        left: float | None = None  # counted once for all, and only if there is something new
+        for item in command.items:
+            if self.one("function_by_name", item.name) is None:
+                if left is None:
+                    left = self.functions_left(item.name, command.at, command.functions_at_most)
+                made = Outcome.FULL if left < 1 else self._make_function(item.name, command)
+                if made is not Outcome.OK:
+                    outcomes.append(made)
+                    continue
+                left -= 1
+            outcomes.append(self._publish(item, command))
+        return outcomes
 
-    def _publish(self, item: VersionSpec, account: int, at: float) -> VersionRow | Outcome:
+    def _make_function(self, name: str, command: PublishVersions) -> Outcome:
+        if self._taken(name):
+            return Outcome.CONFLICT
+        self.one("create_function", name, command.account, command.at)
+        self._imply_above(name)
+        return Outcome.OK
+
+    def _publish(self, item: VersionSpec, command: PublishVersions) -> VersionRow | Outcome:
+        at = command.at
         function = self.one("function_by_name", item.name)
-        if function is None:
-            if self._taken(item.name):
-                return Outcome.CONFLICT
-            function = self.one("create_function", item.name, account, at)
-            self._imply_above(item.name)
         key = self.one("version_by_digest", function, item.digest)
         if key is None:
+            if not self.version_fits(function, at, command.versions_at_most):
+                return Outcome.FULL
             key = self.one(
                 "create_version",
                 function,
@@ -139,8 +156,12 @@ class FunctionCommands(Speaker):
     def make_namespace(self, command: MakeNamespace) -> Outcome:
         if self.one("namespace", command.path) is None and self._taken(command.path):
             return Outcome.CONFLICT
-        if self.one("make_namespace", command.path, command.at) is None:
+        known = self.one("namespace", command.path)
+        if known is not None and known[1] is not None:
             return Outcome.DUPLICATE
+        if not self.namespace_fits(command):
+            return Outcome.FULL
+        self.one("make_namespace", command.path, command.at)
         self._imply_above(command.path)
         return Outcome.OK
 
@@ -221,6 +242,8 @@ class FunctionCommands(Speaker):
         if self._taken(command.path):
             there = self.one("function_key", command.path) == command.function
             return Outcome.DUPLICATE if there else Outcome.CONFLICT
+        if self.functions_left(command.path, command.at, command.at_most) < 1:
+            return Outcome.FULL
         self.one("put_link", command.path, command.function, command.passes, command.by, command.at)
         self._imply_above(command.path)
         self.index(command.function)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from farcall.hub.ports import CreateGroup, DeleteGroup, Outcome, PutMember, RemoveMember
-from farcall.stores.sqlite.queries import Speaker
+from farcall.stores.sqlite.bounds import Bounds
 
 _TRACES = ("drop_members", "drop_grants_of_group", "drop_namespaces_of_group")
 
 
-class GroupCommands(Speaker):
+class GroupCommands(Bounds):
     """Each method carries out one command and returns its outcome."""
 
     def create_group(self, command: CreateGroup) -> int | Outcome:
@@ -18,8 +18,10 @@ class GroupCommands(Speaker):
             return Outcome.MISSING
         if self.one("account_by_handle", command.handle) is not None:
             return Outcome.CONFLICT
+        if not self.group_fits(command):
+            return Outcome.FULL
         key = self.one("create_account", command.handle, "", False, command.at, "group", None)
-        self.one("add_group_key", key, command.digest_key)
+        self.one("add_group_key", key, command.digest_key, command.by)
         self.one("put_member", key, command.by, "manager", command.by, command.at)
         self.one("bump_epoch", command.by)
         return int(key)

@@ -24,6 +24,8 @@ class InvitationCommands(CatalogCommands):
             return Outcome.MISSING
         if self.one("invitation_by_digest", command.digest) is not None:
             return Outcome.CONFLICT
+        if not self.invitation_fits(command):
+            return Outcome.FULL
         self.one("revoke_same_invitations", command.email, command.path, command.group, command.at)
         key = self.one(
             "put_invitation",

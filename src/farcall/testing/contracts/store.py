@@ -5,6 +5,7 @@ from __future__ import annotations
 from farcall.testing.contracts.store_acceptance import AcceptanceContract
 from farcall.testing.contracts.store_attempts import AttemptsContract
 from farcall.testing.contracts.store_audit import AuditContract
+from farcall.testing.contracts.store_bounds import BoundsContract
 from farcall.testing.contracts.store_catalog import CatalogContract
 from farcall.testing.contracts.store_functions import FunctionsContract
 from farcall.testing.contracts.store_groups import GroupsContract
@@ -20,6 +21,7 @@ class StoreContract(
     AcceptanceContract,
     AuditContract,
     AttemptsContract,
+    BoundsContract,
     RecordsContract,
     CatalogContract,
     FunctionsContract,

@@ -1,7 +1,7 @@
 -- Groups and their members.
 
 -- name: add_group_key
-INSERT INTO group_keys (group_account, digest_key) VALUES (?1, ?2)
+INSERT INTO group_keys (group_account, digest_key, made_by) VALUES (?1, ?2, ?3)
 
 -- name: groups
 SELECT {account_columns} FROM accounts WHERE kind = 'group' ORDER BY handle
