@@ -16,6 +16,7 @@ import structlog
 
 from farcall.assemble.hub import Hub, Owner, build_hub
 from farcall.assemble.secrets import read_secret
+from farcall.authoring.harmless import harmless
 from farcall.client import config
 from farcall.gateway.certificates import ensure_certificate, fingerprint_of, own_addresses
 from farcall.gateway.doors import EVERYWHERE, Doors, advice, doors
@@ -115,6 +116,7 @@ def _log_to_stderr() -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+            lambda _logger, _method, line: harmless(str(line)),  # callers choose some of what is told
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,

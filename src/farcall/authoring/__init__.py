@@ -4,7 +4,8 @@ and `variable`, `result` for plain scripts.
 Bottom layer, standard library only, and pint once a unit is asked about. Everything does something sensible with no hub
 and no network. Belongs here: what an author writes (`declaration`, `markers`, `names`, `scripts`), what a running
 function can ask (`context`), what can be read off a function without running it (`signature`, `schemas`, `spelling`,
-`calling`), and what values with units mean (`units`, `conversion`). Not here: calling, serving, encoding.
+`calling`), what values with units mean (`units`, `conversion`), and how text of others is shown (`harmless`). Not here:
+calling, serving, encoding.
 """
 
 from farcall.authoring.context import current, log, progress

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from farcall.authoring.harmless import harmless_line
+
 _SPELLINGS = {
     "none": "None",
     "any": "Any",
@@ -22,7 +24,7 @@ def type_text(schema: dict[str, Any]) -> str:
         return " | ".join(dict.fromkeys(type_text(branch) for branch in schema["anyOf"]))
     kind = schema.get("x-type", "any")
     if kind in ("record", "enum") or (kind in ("dict", "any") and "title" in schema):
-        return str(schema.get("title", kind))
+        return harmless_line(str(schema.get("title", kind)))
     if "enum" in schema:
         return f"Literal[{', '.join(repr(value) for value in schema['enum'])}]"
     if kind == "array":
@@ -74,12 +76,12 @@ def default_text(parameter: dict[str, Any]) -> str:
     """The default as Python shows it; empty if there is none."""
     if "default" in parameter:
         return repr(parameter["default"])
-    return str(parameter.get("default_repr", ""))
+    return harmless_line(str(parameter.get("default_repr", "")))
 
 
 def annotation_text(schema: dict[str, Any]) -> str:
     """Type and unit: ``float [m/s]``."""
-    unit = f" [{schema['x-unit']}]" if "x-unit" in schema else ""
+    unit = f" [{harmless_line(schema['x-unit'])}]" if "x-unit" in schema else ""
     return type_text(schema) + unit
 
 
@@ -131,5 +133,4 @@ def _kind_text(schema: dict[str, Any], default: str) -> str:
 def _prose(schema: dict[str, Any]) -> str:
     words = [schema.get("description", ""), *(f"<{term}>" for term in schema.get("x-term", ()))]
     words.extend(_prose(branch) for branch in schema.get("anyOf", ()))
-    printable = "".join(letter if letter.isprintable() else " " for letter in " ".join(words))
-    return " ".join(printable.split())
+    return harmless_line(" ".join(" ".join(words).split()))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import sys
 from itertools import islice
 from typing import Any
 
@@ -12,7 +10,7 @@ import click
 
 from farcall.cli.completion import paths
 from farcall.cli.moments import Moment
-from farcall.cli.output import clock, json_option, print_json, print_table
+from farcall.cli.output import clock, json_option, print_csv, print_json, print_table
 from farcall.cli.remote import rest
 
 _FIELDS = ("id", "at", "who", "token", "what", "path", "target", "origin", "outcome", "detail")
@@ -44,9 +42,7 @@ def audit(
     if as_json:
         print_json({"items": items})
     elif as_csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(_FIELDS)
-        writer.writerows([_cell(item[name]) for name in _FIELDS] for item in items)
+        print_csv(_FIELDS, ([_cell(item[name]) for name in _FIELDS] for item in items))
     else:
         print_table(
             ["when", "who", "what", "of", "detail", "from"],

@@ -9,7 +9,7 @@ import click
 
 from farcall.cli import arguments, results
 from farcall.cli.completion import function_names
-from farcall.cli.output import json_option, print_json
+from farcall.cli.output import json_option, print_json, say
 from farcall.cli.remote import resolved
 
 
@@ -60,12 +60,12 @@ def call(
         if as_json:
             print_json({"id": invocation.id})
         else:
-            click.echo(invocation.id)
+            say(invocation.id)
         return
     try:
         value = invocation.result()
     except KeyboardInterrupt:
         invocation.cancel()
-        click.echo(f"\n{invocation.id} is being cancelled; farcall status {invocation.id} tells how it ended", err=True)
+        say(f"\n{invocation.id} is being cancelled; farcall status {invocation.id} tells how it ended", err=True)
         raise
     results.show(value, output, as_json, identifier=invocation.id, tables=tables)

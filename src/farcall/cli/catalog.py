@@ -6,17 +6,18 @@ from typing import Any
 
 import click
 
+from farcall.authoring.harmless import harmless, harmless_line
 from farcall.authoring.spelling import details_text
 from farcall.cli.completion import function_names, paths
 from farcall.cli.output import (
     clock,
     count,
     json_option,
-    plain,
     print_facts,
     print_json,
     print_table,
     repeat,
+    say,
     seconds,
     watch_option,
     when,
@@ -43,7 +44,7 @@ def _functions(page: dict[str, Any], as_json: bool, empty: str) -> None:
     shown = {name: cells for name, cells in columns.items() if name in ("function", "workers") or any(cells)}
     print_table(list(shown), list(zip(*shown.values(), strict=True)), empty)
     if page.get("next"):
-        click.echo("… and more: narrow it with --namespace, or raise --limit.", err=True)
+        say("… and more: narrow it with --namespace, or raise --limit.", err=True)
 
 
 def _place(item: dict[str, Any]) -> str:
@@ -137,13 +138,13 @@ def show(name: str, as_json: bool) -> None:
         print_json(record)
         return
     options = record["options"]
-    click.secho(record["name"].rpartition("/")[2] + plain(record["signature"]), bold=True)
+    say(record["name"].rpartition("/")[2] + harmless_line(record["signature"]), bold=True)
     if record["doc"]:
-        click.echo("".join(f"\n    {line}".rstrip(" ") for line in plain(record["doc"]).strip().splitlines()))
+        say("".join(f"\n    {line}".rstrip(" ") for line in harmless(record["doc"]).strip().splitlines()))
     details = details_text(record["interface"])
     if details:
-        click.echo("".join(f"\n    {line}" for line in plain(details).splitlines()))
-    click.echo()
+        say("".join(f"\n    {line}" for line in details.splitlines()))
+    say()
     print_facts(
         {
             "name": f"{record['name']}@{record['version']}",

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
+from farcall.authoring.harmless import harmless_line
+from farcall.cli.output import say
+
 if TYPE_CHECKING:
     from farcall.client.rest import Rest
 
@@ -32,8 +35,8 @@ def completion(shell: str) -> None:
 
     made = get_completion_class(shell)
     assert made is not None  # click knows these three
-    click.echo(made(farcall, {}, "farcall", "_FARCALL_COMPLETE").source())
-    click.echo(f'# For every shell from now on: put  eval "$(farcall completion {shell})"  into {_WHERE[shell]}')
+    say(made(farcall, {}, "farcall", "_FARCALL_COMPLETE").source())
+    say(f'# For every shell from now on: put  eval "$(farcall completion {shell})"  into {_WHERE[shell]}')
 
 
 def function_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -55,7 +58,7 @@ def _names(incomplete: str) -> list[CompletionItem]:
     namespace = incomplete.rpartition("/")[0]
     hub = _hub()
     functions = hub.get("/v1/functions", namespace=namespace or None, limit=_LIMIT)["items"]
-    items = [CompletionItem(item["name"], help=item["summary"] or None) for item in functions]
+    items = [CompletionItem(item["name"], help=harmless_line(item["summary"]) or None) for item in functions]
     return [item for item in items if item.value.startswith(incomplete)]
 
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import click
 
-from farcall.cli.output import clock_of, print_json, print_table
+from farcall.cli.output import clock_of, print_json, print_table, say
 from farcall.worker.daemon import DaemonError, Daemons, DaemonState, directory, supported
 
 Given = TypeVar("Given")
@@ -54,10 +54,10 @@ def start(sources: tuple[str, ...], name: str | None, as_json: bool) -> None:
     if as_json:
         print_json(_public(seen))
     elif seen.state == "serving":
-        click.echo(f"serving {', '.join(seen.functions)} in the background")
-        click.echo(f"log: {seen.log}\nstop: farcall serve --stop {chosen}")
+        say(f"serving {', '.join(seen.functions)} in the background")
+        say(f"log: {seen.log}\nstop: farcall serve --stop {chosen}")
     else:
-        click.echo(f"{chosen} runs, but does not serve yet ({seen.state}: {seen.message}); log: {seen.log}", err=True)
+        say(f"{chosen} runs, but does not serve yet ({seen.state}: {seen.message}); log: {seen.log}", err=True)
 
 
 def status(as_json: bool) -> None:
@@ -93,7 +93,7 @@ def stop(name: str, config: Path | None) -> None:
     patience = load_worker(config).drain_seconds + 10.0
     if not _or_complain(lambda: Daemons(directory()).stop(name, patience)):
         raise click.ClickException(f"{name} still finishes what it runs; farcall serve --status shows when it is gone.")
-    click.echo(f"{name} has stopped")
+    say(f"{name} has stopped")
 
 
 def print_unit(sources: tuple[str, ...], name: str | None, config: Path | None) -> None:
@@ -108,7 +108,7 @@ def print_unit(sources: tuple[str, ...], name: str | None, config: Path | None) 
     environment = ""
     if os.environ.get("FARCALL_HUB"):
         environment = f"Environment=FARCALL_HUB={hub}\nEnvironmentFile=%h/.config/farcall/{unit}.env\n"
-    click.echo(
+    say(
         _UNIT.format(
             shown=" ".join(sources),
             unit=unit,
@@ -120,7 +120,7 @@ def print_unit(sources: tuple[str, ...], name: str | None, config: Path | None) 
         nl=False,
     )
     if environment:
-        click.echo(f"Put FARCALL_TOKEN=… into ~/.config/farcall/{unit}.env, readable for you alone (0600).", err=True)
+        say(f"Put FARCALL_TOKEN=… into ~/.config/farcall/{unit}.env, readable for you alone (0600).", err=True)
 
 
 def _quoted(command: list[str]) -> str:

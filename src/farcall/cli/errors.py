@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
 
-import click
-
-from farcall.cli.output import plain
+from farcall.cli.output import say
 from farcall.domain.errors import ERRORS
 
 DEFECT = 1
@@ -16,7 +13,7 @@ DEFECT = 1
 def report(error: BaseException, debug: bool) -> int:
     """Say what went wrong; returns the exit code. The traceback of this program shows only if `debug`."""
     if debug:
-        traceback.print_exception(error, file=sys.stderr)
+        say("".join(traceback.format_exception(error)), err=True, nl=False)
     code = getattr(error, "code", None)
     if isinstance(code, str) and code in ERRORS:
         _say(_sentence(error))
@@ -26,12 +23,12 @@ def report(error: BaseException, debug: bool) -> int:
         return 1
     _say(f"{type(error).__name__}: {error}")
     if not debug:
-        click.echo("That is a defect of farcall. farcall --debug … shows where; please report it.", err=True)
+        say("That is a defect of farcall. farcall --debug … shows where; please report it.", err=True)
     return DEFECT
 
 
 def _say(text: str) -> None:
-    click.echo(f"Error: {plain(text)}", err=True)
+    say(f"Error: {text}", err=True)
 
 
 def _sentence(error: BaseException) -> str:

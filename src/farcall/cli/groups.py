@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from farcall.cli.output import count, json_option, print_json, print_table, when
+from farcall.cli.output import count, json_option, print_json, print_table, say, when
 from farcall.cli.remote import path, rest
 from farcall.cli.sharing import say_invited
 
@@ -25,9 +25,9 @@ def create(handle: str, as_json: bool) -> None:
     if as_json:
         print_json(made)
         return
-    click.echo(f"The group {made['handle']} is made, and you manage it.")
-    click.echo(f"  farcall groups add {made['handle']} HANDLE")
-    click.echo(f"  farcall serve FILE --namespace /{made['handle']}")
+    say(f"The group {made['handle']} is made, and you manage it.")
+    say(f"  farcall groups add {made['handle']} HANDLE")
+    say(f"  farcall serve FILE --namespace /{made['handle']}")
 
 
 @groups.command("list")
@@ -99,9 +99,9 @@ def remove(handle: str, member: str, as_json: bool) -> None:
     if as_json:
         print_json({"group": handle, "removed": member})
     elif "@" in member:
-        click.echo(f"{member} is no longer invited to {handle}.")
+        say(f"{member} is no longer invited to {handle}.")
     else:
-        click.echo(f"{member} no longer belongs to {handle}.")
+        say(f"{member} no longer belongs to {handle}.")
 
 
 @groups.command("leave")
@@ -115,7 +115,7 @@ def leave(handle: str, as_json: bool) -> None:
     if as_json:
         print_json({"group": handle, "removed": member})
     else:
-        click.echo(f"You no longer belong to {handle}.")
+        say(f"You no longer belong to {handle}.")
 
 
 @groups.command("delete")
@@ -127,9 +127,9 @@ def delete(handle: str, as_json: bool) -> None:
     if as_json:
         print_json({"deleted": handle})
     else:
-        click.echo(f"The group {handle} is gone.")
+        say(f"The group {handle} is gone.")
 
 
 def _print_members(group: dict[str, Any]) -> None:
-    click.echo(f"{group['handle']}: {count(len(group['members']), 'member')}")
+    say(f"{group['handle']}: {count(len(group['members']), 'member')}")
     print_table(["member", "role"], [[item["handle"], item["role"]] for item in group["members"]], "Nobody.")

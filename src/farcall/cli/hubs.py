@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from farcall.cli.output import say
+
 if TYPE_CHECKING:
     from farcall.settings import HubSettings
 
@@ -63,6 +65,6 @@ def _run(life: Callable[[HubSettings, Callable[[str], None]], int], config: Path
 
     settings = load_hub(config, **given)
     try:
-        sys.exit(life(settings, lambda line: click.echo(line, err=True)))
+        sys.exit(life(settings, lambda line: say(line, err=True)))
     except StoreUnusable as error:
         raise click.ClickException(str(error)) from error

@@ -10,17 +10,18 @@ from urllib.parse import quote
 
 import click
 
+from farcall.authoring.harmless import harmless_line
 from farcall.cli import results
 from farcall.cli.completion import invocation_ids, paths
 from farcall.cli.moments import Moment
 from farcall.cli.output import (
     clock,
     json_option,
-    plain,
     print_facts,
     print_json,
     print_table,
     repeat,
+    say,
     seconds,
     watch_option,
     when,
@@ -34,9 +35,9 @@ _COLOURS = {"succeeded": "green", "failed": "red", "cancelled": "yellow", "expir
 
 def _heading(record: dict[str, Any]) -> None:
     state = record["status"] + (", being cancelled" if record["cancelling"] else "")
-    click.secho(f"{record['function']}@{record['version']}", bold=True, nl=False)
-    click.echo(f" · {record['id']} · ", nl=False)
-    click.secho(state, fg=_COLOURS.get(record["status"]))
+    say(f"{record['function']}@{record['version']}", bold=True, nl=False)
+    say(f" · {record['id']} · ", nl=False)
+    say(state, fg=_COLOURS.get(record["status"]))
 
 
 @click.command()
@@ -120,7 +121,7 @@ def logs(identifier: str, follow: bool, as_json: bool) -> None:
         if as_json:
             print_json({"at": line.at.isoformat(), "stream": line.stream, "text": line.text})
         else:
-            click.echo(line.text, nl=not line.text.endswith("\n"), err=line.stream == "stderr")
+            say(line.text, nl=not line.text.endswith("\n"), err=line.stream == "stderr")
         sys.stdout.flush()
 
 
@@ -133,7 +134,7 @@ def cancel(identifier: str, as_json: bool) -> None:
     if as_json:
         print_json(answer)
     else:
-        click.echo(f"{identifier} is being cancelled; farcall status {identifier} tells when it has stopped.")
+        say(f"{identifier} is being cancelled; farcall status {identifier} tells when it has stopped.")
 
 
 @click.command()
@@ -149,9 +150,9 @@ def explain(identifier: str, as_json: bool) -> None:
     _heading(service.get(path("invocations", identifier)))
     began = seconds(answer["items"][0]["at"]) if answer["items"] else 0.0
     for line in answer["items"]:
-        click.echo(f"  {seconds(line['at']) - began:+9.3f} s  ", nl=False)
-        click.secho(f"{line['what']:<10}", fg=_COLOURS.get(line["what"]), nl=False)
-        click.echo(f"  {plain(line['detail'])}")
+        say(f"  {seconds(line['at']) - began:+9.3f} s  ", nl=False)
+        say(f"{line['what']:<10}", fg=_COLOURS.get(line["what"]), nl=False)
+        say(f"  {harmless_line(line['detail'])}")
 
 
 @click.command()
@@ -200,5 +201,5 @@ def _invocations(asked: dict[str, Any], as_json: bool) -> bool:
         "No invocations.",
     )
     if page.get("next"):
-        click.echo("… and older ones: narrow it with --status or --since, or raise --limit.", err=True)
+        say("… and older ones: narrow it with --status or --since, or raise --limit.", err=True)
     return True

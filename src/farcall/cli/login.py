@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from farcall.cli.output import clock, json_option, print_facts, print_json, print_table
+from farcall.cli.output import clock, json_option, print_facts, print_json, print_table, say
 from farcall.cli.remote import credentials, rest, rest_with
 
 if TYPE_CHECKING:
@@ -42,11 +42,11 @@ def register(
         if as_json:
             print_json({"handle": handle, "pending": made})
         else:
-            click.echo(made)
+            say(made)
         return
     _say(made, as_json)
     if invite and not as_json:
-        click.echo(f"To accept what is shared with you: farcall accept '{invite}'")
+        say(f"To accept what is shared with you: farcall accept '{invite}'")
 
 
 @click.command()
@@ -88,7 +88,7 @@ def logout(url: str | None, as_json: bool) -> None:
     if as_json:
         print_json({"hub": chosen, "forgotten": forgotten})
     else:
-        click.echo(f"Logged out of {chosen}." if forgotten else f"There was no login for {chosen}.")
+        say(f"Logged out of {chosen}." if forgotten else f"There was no login for {chosen}.")
 
 
 @click.command()
@@ -161,7 +161,7 @@ def password(password_stdin: bool, forgotten: str | None, email: str | None, as_
     if as_json:
         print_json({"changed": True})
     else:
-        click.echo("The new password holds.")
+        say("The new password holds.")
 
 
 def _forgotten(url: str, email: str, as_json: bool) -> None:
@@ -171,7 +171,7 @@ def _forgotten(url: str, email: str, as_json: bool) -> None:
     if as_json:
         print_json({"email": email})
     else:
-        click.echo(f"If {email} is the address of an account, a link to set a new password is on its way there.")
+        say(f"If {email} is the address of an account, a link to set a new password is on its way there.")
 
 
 def _asked(what: str, *, hidden: bool = False) -> str:
@@ -197,4 +197,4 @@ def _say(made: Login, as_json: bool) -> None:
     if as_json:
         print_json({**made.account, "hub": made.address.url})
     else:
-        click.echo(f"Logged in to {made.address.url} as {made.account['handle']}.")
+        say(f"Logged in to {made.address.url} as {made.account['handle']}.")

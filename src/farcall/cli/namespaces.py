@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from farcall.cli.completion import function_names, paths
-from farcall.cli.output import json_option, print_json, print_table
+from farcall.cli.output import json_option, print_json, print_table, say
 from farcall.cli.remote import rest
 
 
@@ -29,7 +29,7 @@ def create(name: str, as_json: bool) -> None:
     if as_json:
         print_json(made)
     else:
-        click.echo(f"{made['path']} is there")
+        say(f"{made['path']} is there")
 
 
 @namespace.command("list")
@@ -48,7 +48,7 @@ def list_namespaces(name: str, limit: int, as_json: bool) -> None:
         "No namespaces. farcall namespace create NAME makes one; functions that are served bring their own.",
     )
     if page.get("next"):
-        click.echo("… and more: narrow it with NAME, or raise --limit.", err=True)
+        say("… and more: narrow it with NAME, or raise --limit.", err=True)
 
 
 @namespace.command()
@@ -67,7 +67,7 @@ def rename(name: str, new: str, as_json: bool) -> None:
     if as_json:
         print_json({"path": path})
     else:
-        click.echo(f"{name} is {path} now; change the namespace in what serves it, or it comes back under its old name")
+        say(f"{name} is {path} now; change the namespace in what serves it, or it comes back under its old name")
 
 
 @namespace.command()
@@ -91,7 +91,7 @@ def delete(name: str, recursive: bool, force: bool, yes: bool, as_json: bool) ->
     if as_json:
         print_json({"deleted": name})
     else:
-        click.echo(f"{name} is deleted")
+        say(f"{name} is deleted")
 
 
 @namespace.command()
@@ -111,7 +111,7 @@ def add(name: str, function: str, alias: str, as_json: bool) -> None:
     if as_json:
         print_json({"path": link, "function": function})
     else:
-        click.echo(f"{link} is {function}")
+        say(f"{link} is {function}")
 
 
 @namespace.command()
@@ -127,4 +127,4 @@ def remove(name: str, function: str, as_json: bool) -> None:
     if as_json:
         print_json({"removed": link})
     else:
-        click.echo(f"{link} is no more")
+        say(f"{link} is no more")

@@ -1,17 +1,22 @@
-"""How commands print: tables for people, JSON for machines."""
+"""How commands print: tables for people, JSON for machines. Nothing that others wrote speaks to the terminal: all that
+is printed goes through here.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import csv
+import io
 import json
-import re
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
+
+from farcall.authoring.harmless import harmless, harmless_json, harmless_line
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 WATCH_SECONDS = 2.0
@@ -41,29 +46,45 @@ def repeat(show: Callable[[], bool], watch: bool) -> None:
             time.sleep(WATCH_SECONDS)
 
 
+def say(text: object = "", *, err: bool = False, nl: bool = True, **style: Any) -> None:
+    """Print text, on stderr if `err`; `style` as click has it. What would steer the terminal is spelt out."""
+    click.secho(harmless(str(text)), err=err, nl=nl, **style)
+
+
 def print_json(value: Any, *, spread: bool = False) -> None:
     """One JSON document; on one line unless a person looks at it, or is to edit it (`spread`)."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2 if spread or sys.stdout.isatty() else None))
+    click.echo(json_text(value, spread=spread or sys.stdout.isatty()))
 
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+def json_text(value: Any, *, spread: bool = False) -> str:
+    """JSON as it is printed: letters of all languages as they are, what would steer a terminal escaped."""
+    return harmless_json(json.dumps(value, ensure_ascii=False, indent=2 if spread else None))
 
 
-def plain(text: str) -> str:
-    """What others wrote, without what would speak to the terminal: moves, titles, colours, turns of direction."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """A table as CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    say(text.getvalue(), nl=False)
+
+
+def print_exactly(text: str) -> None:
+    """What a function gave: as it is for a file or another program, harmless for a terminal."""
+    click.echo(harmless(text) if sys.stdout.isatty() else text, color=True)  # color: click takes nothing out of it
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], empty: str) -> None:
     """A table; or the sentence `empty` on stderr if there is nothing to show."""
     if not rows:
-        click.echo(empty, err=True)
+        say(empty, err=True)
         return
-    texts = [["" if cell is None else plain(str(cell)) for cell in row] for row in rows]
+    texts = [["" if cell is None else harmless_line(str(cell)) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         widths = [max(len(column), *(len(row[place]) for row in texts)) for place, column in enumerate(columns)]
         for row in [list(columns), *texts]:
-            click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+            say("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
         return
     from rich import box
     from rich.console import Console
@@ -83,7 +104,8 @@ def print_facts(facts: Mapping[str, Any], indent: str = "") -> None:
     shown = {name: value for name, value in facts.items() if value not in (None, "", [], {})}
     width = max((len(name) for name in shown), default=0)
     for name, value in shown.items():
-        click.echo(f"{indent}{name:<{width}}  {plain(str(value))}")
+        lines = harmless(str(value)).rstrip("\n").split("\n")
+        say(f"{indent}{name:<{width}}  " + f"\n{indent}{'':<{width}}  ".join(lines))
 
 
 def seconds(text: str) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from farcall.cli.completion import paths
-from farcall.cli.output import json_option, print_json, print_table, when
+from farcall.cli.output import json_option, print_json, print_table, say, when
 from farcall.cli.remote import path, rest
 from farcall.cli.usage import limit_account
 
@@ -46,9 +46,9 @@ def create_token(
     if as_json:
         print_json(made)
     elif print_token:
-        click.echo(made["token"])
+        say(made["token"])
     else:
-        click.echo(f"{made['token']}\nKeep it: it is not shown again. farcall token revoke {made['id']} ends it.")
+        say(f"{made['token']}\nKeep it: it is not shown again. farcall token revoke {made['id']} ends it.")
 
 
 def _expiry(text: str | None) -> str | None:
@@ -96,7 +96,7 @@ def revoke_token(identifier: int, as_json: bool) -> None:
     if as_json:
         print_json({"id": identifier, "revoked": True})
     else:
-        click.echo(f"Token {identifier} is revoked.")
+        say(f"Token {identifier} is revoked.")
 
 
 @click.group()
@@ -121,10 +121,10 @@ def create_account(handle: str, email: str, admin: bool, print_token: bool, as_j
     if as_json:
         print_json(made)
     elif print_token:
-        click.echo(text)
+        say(text)
     else:
-        click.echo(f"Account {made['account']['handle']} is made. Its first token, shown once:\n{text}")
-        click.echo(f"To log in with it: farcall login --token {service.url}")
+        say(f"Account {made['account']['handle']} is made. Its first token, shown once:\n{text}")
+        say(f"To log in with it: farcall login --token {service.url}")
 
 
 @account.command("list")
@@ -177,7 +177,7 @@ def _changed(answer: dict[str, Any], sentence: str, as_json: bool) -> None:
     if as_json:
         print_json(answer)
     else:
-        click.echo(sentence)
+        say(sentence)
 
 
 account.add_command(limit_account)

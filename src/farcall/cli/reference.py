@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import click
 
+from farcall.cli.output import say
 from farcall.cli.root import COMMANDS, farcall
 
 _HEAD = """\
@@ -72,4 +73,4 @@ def _cell(text: str) -> str:
 
 
 if __name__ == "__main__":
-    click.echo(page(), nl=False)
+    say(page(), nl=False)

@@ -7,6 +7,9 @@ from urllib.parse import quote
 
 import click
 
+from farcall.authoring.harmless import harmless_line
+from farcall.cli.output import say
+
 if TYPE_CHECKING:
     from farcall.client.client import Client
     from farcall.client.function import RemoteFunction
@@ -36,7 +39,7 @@ def resolved(name: str) -> RemoteFunction:
         function = client().get(name)
     if function.deprecated:
         shown = f"{function.name.partition('@')[0]}@{function.version}"
-        click.echo(f"Warning: {shown} is deprecated: {function.deprecated}", err=True)
+        say(f"Warning: {shown} is deprecated: {harmless_line(function.deprecated)}", err=True)
     return function
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from farcall import payload
-from farcall.cli.output import print_json
+from farcall.cli.output import json_text, print_exactly, print_json, say
 from farcall.cli.remote import path, rest
 from farcall.cli.tables import FORMATS, columns_of, write_table
 
@@ -45,29 +45,29 @@ def show(value: Any, output: Path | None, as_json: bool, *, identifier: str, tab
             print_json({"id": identifier, "files": [str(path) for path in paths]})
         else:
             for path in paths:
-                click.echo(path)
+                say(path)
     elif as_json:
         print_json(recorded(identifier))
     elif isinstance(value, str | int | float | complex) or _is_array(value):
-        click.echo(value)
+        print_exactly(str(value))
     else:
-        click.echo(_readable(recorded(identifier)["result"]))
+        say(_readable(recorded(identifier)["result"]))
 
 
 def show_items(items: Iterable[Any], as_json: bool) -> None:
     """Print the items of a stream, one per line, as they come."""
     for item in items:
         if not as_json and (isinstance(item, str | int | float | complex) or _is_array(item)):
-            click.echo(item)
+            print_exactly(str(item))
         else:
-            click.echo(json.dumps(plain_json(item), ensure_ascii=False))
+            say(json_text(plain_json(item)))
 
 
 def _readable(value: Any) -> str:
     """JSON on one line if it fits there or is a plain list."""
-    line = json.dumps(value, ensure_ascii=False)
+    line = json_text(value)
     plain = isinstance(value, list) and not any(isinstance(item, list | dict) for item in value)
-    return line if plain or len(line) <= 100 else json.dumps(value, ensure_ascii=False, indent=2)
+    return line if plain or len(line) <= 100 else json_text(value, spread=True)
 
 
 def plain_json(value: Any) -> Any:

@@ -84,7 +84,12 @@ class LazyGroup(click.Group):
         """Turn what goes wrong into a sentence and an exit code; see `errors`."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except click.ClickException as error:
+            from farcall.authoring.harmless import harmless
+
+            error.message = harmless(error.message)  # type: ignore[misc]  # final for others, not told yet
+            raise
+        except (click.exceptions.Exit, click.Abort):
             raise
         except KeyboardInterrupt:
             raise click.Abort from None

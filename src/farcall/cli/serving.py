@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from farcall.cli.output import count, json_option
+from farcall.authoring.harmless import harmless
+from farcall.cli.output import count, json_option, say
 
 if TYPE_CHECKING:
     from farcall.worker import Event
@@ -122,9 +123,9 @@ class Teller:
         elif kind == "ready":
             self._vain = 0
         colour, text = _WORDS[kind](event)
-        click.secho(text, err=True, fg=colour)
+        say(text, err=True, fg=colour)
         if event.detail and kind in _WITH_DETAIL:
-            click.echo("".join(f"    {line}\n" for line in event.detail.rstrip().splitlines()), err=True, nl=False)
+            say("".join(f"    {line}\n" for line in harmless(event.detail).rstrip().splitlines()), err=True, nl=False)
 
 
 def _serving(event: Event) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farcall.cli.completion import paths
-from farcall.cli.output import clock, json_option, print_json, print_table, when
+from farcall.cli.output import clock, json_option, print_json, print_table, say, when
 from farcall.cli.remote import rest
 
 if TYPE_CHECKING:
@@ -61,32 +61,32 @@ def share(
     else:
         _say_shared(answer)
         if not service.get("/v1/functions", namespace=answer["path"], limit=1)["items"]:
-            click.echo(f"Nothing is called {answer['path']} yet; what is served there will be shared.", err=True)
+            say(f"Nothing is called {answer['path']} yet; what is served there will be shared.", err=True)
 
 
 def _say_shared(answer: dict[str, Any]) -> None:
     until = f" until {clock(answer['expires_at'])}" if answer["expires_at"] else ""
     what = f"{answer['can']} {answer['path']}{until}"
     if answer["handle"]:
-        click.echo(f"{answer['handle']} may now {what}")
+        say(f"{answer['handle']} may now {what}")
         return
     say_invited(answer, f"to {what}")
 
 
 def say_invited(answer: dict[str, Any], what: str) -> None:
     """That an address is invited, and what became of the e-mail."""
-    click.echo(f"{answer['email']} is invited {what}; the invitation waits until {clock(answer['open_until'])}")
+    say(f"{answer['email']} is invited {what}; the invitation waits until {clock(answer['open_until'])}")
     if answer["mail"] == "sent":
-        click.echo("  the e-mail is sent")
+        say("  the e-mail is sent")
     elif answer["mail"] == "sending":
-        click.echo("  the e-mail is being sent; farcall shares says what becomes of it")
+        say("  the e-mail is being sent; farcall shares says what becomes of it")
     elif not answer["link"]:
-        click.echo(f"  no e-mail was sent: {answer['mail']}", err=True)
-        click.echo("  The invitation stands: share again to send another one.", err=True)
+        say(f"  no e-mail was sent: {answer['mail']}", err=True)
+        say("  The invitation stands: share again to send another one.", err=True)
     else:
-        click.echo(f"  this hub sends no e-mail; hand over the link yourself: {answer['link']}")
-        click.echo("  or all of this:\n")
-        click.echo("\n".join(f"    {line}".rstrip() for line in answer["text"].splitlines()))
+        say(f"  this hub sends no e-mail; hand over the link yourself: {answer['link']}")
+        say("  or all of this:\n")
+        say("\n".join(f"    {line}".rstrip() for line in answer["text"].splitlines()))
 
 
 @click.command()
@@ -103,7 +103,7 @@ def unshare(name: str, who: str, as_json: bool) -> None:
     if as_json:
         print_json({"removed": found})
     else:
-        click.echo(f"{who} may no longer use {name}")
+        say(f"{who} may no longer use {name}")
 
 
 @click.command()
@@ -185,9 +185,9 @@ def accept(invite: str, as_json: bool) -> None:
         print_json(answer)
         return
     if answer["can"] in ("member", "manager"):
-        click.echo(f"You are now a {answer['can']} of the group {answer['path']}, to which {answer['by']} invited you.")
+        say(f"You are now a {answer['can']} of the group {answer['path']}, to which {answer['by']} invited you.")
     else:
-        click.echo(f"You may now {answer['can']} {answer['path']}, which {answer['by']} shares with you.")
+        say(f"You may now {answer['can']} {answer['path']}, which {answer['by']} shares with you.")
 
 
 @click.command()
@@ -202,7 +202,7 @@ def decline(invite: str, as_json: bool) -> None:
     if as_json:
         print_json({"invite": invite, "declined": True})
     else:
-        click.echo("Declined.")
+        say("Declined.")
 
 
 def _invitation(invite: str) -> tuple[Rest, str]:

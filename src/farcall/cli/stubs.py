@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from farcall.cli.completion import paths
-from farcall.cli.output import count, json_option, print_json
+from farcall.cli.output import count, json_option, print_json, say
 from farcall.cli.remote import client, rest
 
 if TYPE_CHECKING:
@@ -106,6 +106,6 @@ def _say(directory: Path, made: Stubs, functions: int, as_json: bool) -> None:
         print_json({"functions": functions, "files": files, "left_out": list(made.left_out)})
         return
     for sentence in made.left_out:
-        click.echo(sentence, err=True)
+        say(sentence, err=True)
     written = f"{count(functions - len(made.left_out), 'function')} in {count(len(made.files), 'namespace')}"
-    click.echo(f"{written}: {directory / 'farcall' / 'catalog'}")
+    say(f"{written}: {directory / 'farcall' / 'catalog'}")

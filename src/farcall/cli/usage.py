@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import sys
 from datetime import datetime
 from typing import Any
 
 import click
 
 from farcall.cli.completion import invocation_ids, paths
-from farcall.cli.output import json_option, print_facts, print_json, print_table, repeat, watch_option
+from farcall.cli.output import json_option, print_csv, print_facts, print_json, print_table, repeat, say, watch_option
 from farcall.cli.remote import path, rest
 
 _PARTS = ("day", "function", "version", "caller")
@@ -73,9 +71,8 @@ def _usage(asked: dict[str, Any], parts: list[str], as_csv: bool, as_json: bool)
     if as_json:
         print_json({"items": items, "next": None})
     elif as_csv:
-        writer = csv.DictWriter(sys.stdout, [*told_apart, *_SUMS], extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(items)
+        columns = [*told_apart, *_SUMS]
+        print_csv(columns, ([item[column] for column in columns] for item in items))
     else:
         print_table(
             [*told_apart, "calls", "failed", "ran", "CPU", "in", "out"],
@@ -111,7 +108,7 @@ def erase(identifier: str, as_json: bool) -> None:
     if as_json:
         print_json(answer)
     else:
-        click.echo(f"Arguments, result and output of {identifier} are erased; the record stays.")
+        say(f"Arguments, result and output of {identifier} are erased; the record stays.")
 
 
 @click.command("limit")
@@ -143,5 +140,5 @@ def limit_account(
         print_json(answer)
         return
     shown = {name.replace("_", " "): value for name, value in answer.items() if value is not None}
-    click.echo(f"{handle} may use:" if shown else f"{handle} is not limited.")
+    say(f"{handle} may use:" if shown else f"{handle} is not limited.")
     print_facts(shown, indent="  ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from farcall.cli.completion import function_names
-from farcall.cli.output import json_option, print_json, print_table, when
+from farcall.cli.output import json_option, print_json, print_table, say, when
 from farcall.cli.remote import path, rest
 
 
@@ -58,7 +58,7 @@ def set_alias(name: str, alias_name: str, version: str, as_json: bool) -> None:
     if as_json:
         print_json(made)
     else:
-        click.echo(f"{name}@{made['name']} is version {made['version']}")
+        say(f"{name}@{made['name']} is version {made['version']}")
 
 
 @alias.command("list")
@@ -101,7 +101,7 @@ def rollback(name: str, alias_name: str, as_json: bool) -> None:
     if as_json:
         print_json(made)
     else:
-        click.echo(f"{name}@{made['name']} is version {made['version']} again")
+        say(f"{name}@{made['name']} is version {made['version']} again")
 
 
 @alias.command("delete")
@@ -116,7 +116,7 @@ def delete_alias(name: str, alias_name: str, as_json: bool) -> None:
     if as_json:
         print_json({"deleted": f"{name}@{alias_name}"})
     else:
-        click.echo(f"{name}@{alias_name} is no more")
+        say(f"{name}@{alias_name} is no more")
 
 
 @click.command()
@@ -134,7 +134,7 @@ def deprecate(name: str, message: str, undo: bool, as_json: bool) -> None:
     if as_json:
         print_json({"name": name, "deprecated": message})
     else:
-        click.echo(f"{name} is not deprecated any more" if undo else f"callers of {name} are told: {message}")
+        say(f"{name} is not deprecated any more" if undo else f"callers of {name} are told: {message}")
 
 
 @click.command()
@@ -156,4 +156,4 @@ def delete(name: str, force: bool, yes: bool, as_json: bool) -> None:
     if as_json:
         print_json({"deleted": name})
     else:
-        click.echo(f"{name} is deleted")
+        say(f"{name} is deleted")

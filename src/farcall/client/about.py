@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from farcall.authoring.harmless import harmless, harmless_line
 from farcall.authoring.spelling import details_text
 from farcall.domain.interface import Interface
 from farcall.wire.frames import Resolved
@@ -11,7 +12,9 @@ from farcall.wire.frames import Resolved
 
 def documentation(interface: Interface, resolved: Resolved) -> str:
     """The author's words, the parameters if there is more to say of them, and the facts; all of this moment."""
-    return "\n\n".join(filter(None, (interface.doc, details_text(interface.to_document()), facts_text(resolved))))
+    return "\n\n".join(
+        filter(None, (harmless(interface.doc), details_text(interface.to_document()), facts_text(resolved)))
+    )
 
 
 def facts_text(resolved: Resolved) -> str:
@@ -26,7 +29,7 @@ def facts_text(resolved: Resolved) -> str:
     }
     shown = {name: text for name, text in facts.items() if text}
     width = max(map(len, shown))
-    return "\n".join(f"{name:<{width}}  {text}" for name, text in shown.items())
+    return "\n".join(f"{name:<{width}}  {harmless_line(text)}" for name, text in shown.items())
 
 
 def availability(ready: int, seen_at: float | None) -> str:

@@ -5,11 +5,10 @@ That client is the only state that belongs to the process; it is made by the fir
 
 from __future__ import annotations
 
-import sys
 import threading
 from typing import Any
 
-from farcall.client import logins
+from farcall.client import logins, notice
 from farcall.client.client import Client
 from farcall.client.errors import from_failure
 from farcall.client.function import RemoteFunction
@@ -86,7 +85,7 @@ def login(url: str | None = None, token: str | None = None) -> Client:
         made = logins.with_token(url, token)
     client = Client(made.address.link, made.token)
     _default.replace(client)
-    sys.stderr.write(f"Logged in to {client.url} as {made.account['handle']}.\n")
+    notice.say(f"Logged in to {client.url} as {made.account['handle']}.")
     return client
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 
+from farcall.authoring.harmless import harmless_line
+
 _told: set[tuple[str, str]] = set()
 
 
@@ -15,4 +17,4 @@ def warn_deprecated(function: str, message: str) -> None:
     """Warn about a version, named in full, unless this process has said the same before."""
     if (function, message) not in _told:
         _told.add((function, message))
-        warnings.warn(f"{function} is deprecated: {message}", DeprecatedFunction, stacklevel=3)
+        warnings.warn(f"{function} is deprecated: {harmless_line(message)}", DeprecatedFunction, stacklevel=3)

@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec.structs import astuple
 
+from farcall.authoring.harmless import harmless
 from farcall.domain.errors import Failure
 
 
@@ -40,10 +41,11 @@ class FarcallError(Exception):
         return self.failure.hint
 
     def __str__(self) -> str:
+        """Message and hint, harmless for a terminal; `failure` has them as they came."""
         message, hint = self.failure.message, self.failure.hint
         if message and hint and message[-1] not in ".!?:":
             message += "."
-        return f"{message} {hint}".strip()
+        return harmless(f"{message} {hint}".strip())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.failure.code!r}, {self.failure.message!r})"
@@ -66,10 +68,10 @@ class FunctionError(FarcallError):
         return self.failure.traceback
 
     def __str__(self) -> str:
-        message = self.failure.message or self.failure.remote_type
+        message = harmless(self.failure.message or self.failure.remote_type)
         if not self.failure.traceback:
             return message
-        shown = self.failure.traceback.rstrip().replace("\n", "\n    ")
+        shown = harmless(self.failure.traceback).rstrip().replace("\n", "\n    ")
         return f"{message}\n\n  raised on the worker by {self.function or 'the function'}:\n    {shown}"
 
 

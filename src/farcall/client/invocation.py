@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from farcall.authoring.harmless import harmless_line
 from farcall.client import notice
 from farcall.client.errors import FarcallError, InvocationCancelled, from_failure
 from farcall.client.futures import LeanFuture
@@ -132,7 +133,9 @@ class Invocation(LeanFuture):
         """Why it is where it is: a timeline of the hub's reasons, as text."""
         answer = self._home().rest.get(f"/v1/invocations/{self.id}/explain")
         lines = [f"{self.function or 'invocation'} · {answer['id']} · {answer['status']}"]
-        lines += [f"  {item['at']}  {item['what']}  {item['detail']}".rstrip() for item in answer["items"]]
+        lines += [
+            f"  {item['at']}  {item['what']}  {harmless_line(item['detail'])}".rstrip() for item in answer["items"]
+        ]
         return "\n".join(lines)
 
     # -- as a future ---------------------------------------------------------------------------------------------------

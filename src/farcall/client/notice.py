@@ -7,6 +7,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from farcall.authoring.harmless import harmless_line
+
 if TYPE_CHECKING:
     from farcall.client.invocation import Invocation
 
@@ -52,5 +54,5 @@ def _reason(invocation: Invocation) -> str:
 
 def say(line: str) -> None:
     """One line on stderr."""
-    sys.stderr.write(f"{line}\n")
+    sys.stderr.write(f"{harmless_line(line)}\n")
     sys.stderr.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from farcall.authoring.harmless import harmless_line
 from farcall.client.notice import interactive
 
 AFTER_SECONDS = 2.0
@@ -15,7 +16,7 @@ class ProgressBar:
     """Counts what has ended. Shows itself after 2 s if `wanted` is None and somebody watches, at once if it is True."""
 
     def __init__(self, label: str, total: int | None, wanted: bool | None) -> None:
-        self._label = label
+        self._label = harmless_line(label)
         self._total = total
         self._delay = 0.0 if wanted else AFTER_SECONDS
         self._count = 0
@@ -42,7 +43,12 @@ class ProgressBar:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
         with Progress(*columns, console=Console(stderr=True), auto_refresh=False) as shown:
             task = shown.add_task(self._label, total=self._total)
             while True:

@@ -200,7 +200,7 @@ class Rest:
         """The error that says so, naming the URL and what to do."""
         from farcall.link.security import certificate_error, certificate_hint, certificate_reason
 
-        text = re.sub(r"^\[Errno -?\d+\] ", "", str(reason)) or type(reason).__name__
+        text = re.sub(r"^\[Errno -?\d+\] ", "", str(reason)).rstrip(".") or type(reason).__name__
         message, hint = f"The hub at {self.url} does not answer: {text}.", _CHECK
         certificate = certificate_error(reason)
         if certificate is not None:

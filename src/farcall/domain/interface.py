@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from blake3 import blake3
 
 from farcall.authoring.conversion import converter
+from farcall.authoring.harmless import harmless_line
 from farcall.authoring.markers import Doc, Range, Term, Unit
 from farcall.authoring.spelling import signature_text
 from farcall.domain.binding import Binder
@@ -262,7 +263,7 @@ class _Shown:
         self._text = text
 
     def __repr__(self) -> str:
-        return self._text
+        return harmless_line(self._text)
 
 
 def _shown_default(parameter: Parameter) -> Any:

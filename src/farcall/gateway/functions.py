@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from farcall.authoring.harmless import harmless_line
 from farcall.gateway.exchange import Exchange, Reply, moment, moment_or_none
 from farcall.gateway.operations import Answer, Operation
 from farcall.hub import ports
@@ -102,7 +103,7 @@ def deprecation(row: ports.VersionRow) -> dict[str, str]:
     """Headers that tell callers of a deprecated version so (RFC 9745, and RFC 7234 for the words)."""
     if not row.deprecated or row.deprecated_at is None:
         return {}
-    words = row.deprecated.encode("ascii", "replace").decode().replace("\\", "\\\\").replace('"', '\\"')
+    words = harmless_line(row.deprecated).encode("ascii", "replace").decode().replace("\\", "\\\\").replace('"', '\\"')
     return {"Deprecation": f"@{row.deprecated_at:.0f}", "Warning": f'299 farcall "{words}"'}
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from html import escape
 
+from farcall.authoring.harmless import harmless_line
 from farcall.domain import limits
 from farcall.hub import offers, ports
 from farcall.hub.offers import Offer
 
 _SHOWN = 12
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,5 +96,5 @@ def _facts(row: ports.InvitationRow) -> list[str]:
 
 
 def line(text: str) -> str:
-    """What others wrote, as part of a line: no control characters, none that turn the direction of writing."""
-    return _CONTROL.sub(" ", text).strip()
+    """What others wrote, as part of a line."""
+    return harmless_line(" ".join(text.split()))

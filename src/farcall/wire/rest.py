@@ -10,6 +10,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
 
+from farcall.authoring.harmless import harmless
 from farcall.domain.limits import NO_LIMITS, Limits
 
 Item = TypeVar("Item")
@@ -172,12 +173,15 @@ class Timeline(msgspec.Struct):
 
 
 class LogLine(msgspec.Struct):
-    """`place` is what `Last-Event-ID` takes to go on after this line."""
+    """`place` is what `Last-Event-ID` takes to go on after this line. As `str` it is harmless for a terminal."""
 
     place: str
     at: datetime
     stream: str
     text: str
+
+    def __str__(self) -> str:
+        return harmless(self.text)
 
 
 class Logs(msgspec.Struct):

@@ -243,7 +243,7 @@ def test_details_are_a_line_for_each_parameter_and_each_result() -> None:
     def fall(time: Annotated[float, Unit("s"), Range(0), Doc("How\x1b[31m long")], more: int = 3) -> Fall: ...  # type: ignore[empty-body]  # only its signature counts
 
     assert details_text(describe(fall)).splitlines() == [
-        "time             float [s], at least 0  How [31m long",
+        r"time             float [s], at least 0  How\x1b[31m long",
         "more             int = 3",
         "result.velocity  float [m/s], 0 to 100",
         "result.time      float [s]",

@@ -72,3 +72,13 @@ def test_the_families_are_those_of_the_surface() -> None:
         errors.SignatureChanged,
     ):
         assert issubclass(kind, errors.RequestError)
+
+
+def test_what_a_worker_wrote_does_not_speak_to_the_terminal() -> None:
+    hostile = "bad\x1b[2J\u202e"
+    failure = Failure("function_error", hostile, hostile, "ValueError", f"Traceback:\n  {hostile}\n")
+    error = errors.from_failure(failure, "alice/f")
+    for shown in (str(error), repr(error), str(errors.from_failure(Failure("not_found", hostile, hostile)))):
+        assert r"bad\x1b[2J\u202e" in shown
+        assert not set("\x1b\u202e") & set(shown)
+    assert error.failure.message == hostile  # for programs it is what it was

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from farcall.cli.output import say
+
 from farcall.cli.demo.scenes import missing_packages, play
 from farcall.cli.demo.stage import SceneFailed, Stage
 
@@ -28,7 +30,7 @@ def demo(keep: bool) -> None:
         )
     directory = Path(tempfile.mkdtemp(prefix="farcall-demo-"))
     stage = Stage(directory)
-    click.echo(f"Everything happens in {directory} and on 127.0.0.1.")
+    say(f"Everything happens in {directory} and on 127.0.0.1.")
     began = time.monotonic()
     try:
         play(stage)
@@ -37,21 +39,21 @@ def demo(keep: bool) -> None:
     finally:
         if not keep:
             stage.close()
-    click.echo()
-    click.secho(f"All of it was so, in {time.monotonic() - began:.0f} s.", fg="green", bold=True)
+    say()
+    say(f"All of it was so, in {time.monotonic() - began:.0f} s.", fg="green", bold=True)
     if keep:
         _go_on(stage)
     else:
         shutil.rmtree(directory, ignore_errors=True)  # after a failure it stays, for its logs
-        click.echo("Try it yourself: farcall demo --keep, or the tutorial in docs/tutorial.md.")
+        say("Try it yourself: farcall demo --keep, or the tutorial in docs/tutorial.md.")
 
 
 def _go_on(stage: Stage) -> None:
-    click.echo("The hub still runs. To go on as Bob, in another terminal:")
+    say("The hub still runs. To go on as Bob, in another terminal:")
     token = stage.farcall("bob", "token", "create", "--print-token").strip()
-    click.echo(f"  export FARCALL_HUB={stage.url} FARCALL_TOKEN={token}")
-    click.echo("  farcall list")
-    click.echo("To serve again as Alice:")
-    click.echo(f"  export FARCALL_HUB={stage.url} FARCALL_TOKEN={stage.tokens['alice']}")
-    click.echo(f"  cd {stage.directory / 'alice'} && farcall serve digits.py scan.py --namespace digits")
-    click.echo(f"To stop the hub: kill {stage.processes['hub'].pid}; then remove {stage.directory}.")
+    say(f"  export FARCALL_HUB={stage.url} FARCALL_TOKEN={token}")
+    say("  farcall list")
+    say("To serve again as Alice:")
+    say(f"  export FARCALL_HUB={stage.url} FARCALL_TOKEN={stage.tokens['alice']}")
+    say(f"  cd {stage.directory / 'alice'} && farcall serve digits.py scan.py --namespace digits")
+    say(f"To stop the hub: kill {stage.processes['hub'].pid}; then remove {stage.directory}.")

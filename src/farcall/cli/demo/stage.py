@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import click
+
+from farcall.cli.output import say
 
 FARCALL = (sys.executable, "-m", "farcall")
 _RULE = 78
@@ -45,18 +46,18 @@ class Stage:
     def scene(self, title: str) -> None:
         """A heading."""
         self._scene += 1
-        click.echo()
-        click.secho(f"{self._scene}. {title}", bold=True)
+        say()
+        say(f"{self._scene}. {title}", bold=True)
 
     def show(self, who: str, line: str) -> None:
         """The line that a reader would type."""
         python = line.startswith((">>>", "..."))
-        click.secho(f"   {who:>5} " if python else f"   {who:>5} $ ", fg="cyan", nl=False)
-        click.echo(line)
+        say(f"   {who:>5} " if python else f"   {who:>5} $ ", fg="cyan", nl=False)
+        say(line)
 
     def say(self, text: str) -> None:
         for line in text.rstrip().splitlines():
-            click.echo(f"         {line}".rstrip())
+            say(f"         {line}".rstrip())
 
     def environment(self, who: str, **more: str) -> dict[str, str]:
         """This process's environment without its own Farcall settings, with those of `who`."""
