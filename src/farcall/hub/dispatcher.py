@@ -256,7 +256,7 @@ class Dispatcher:
             if stale:
                 self.feed(events.CompleteStale(stale))
 
-        self._store.write(ports.Complete(items), done)
+        self._store.write(ports.Complete(items, alone=len(self.core) <= len(items)), done)
 
     def _commit_requeue(self, effect: effects.CommitRequeue) -> None:
         at = time.time()

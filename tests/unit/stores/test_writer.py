@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from farcall.domain.states import InvocationState
 from farcall.hub.ports import (
     Accept,
     AddNotes,
@@ -35,6 +36,10 @@ class Room:
         self.wake_ups = 0
         self._loop = asyncio.get_running_loop()
         self.store.open(self._post)
+
+    def is_quick(self) -> bool:
+        writer = self.store._writer
+        return writer is not None and writer._pace.is_quick(time.monotonic())
 
     def _post(self, call: Callable[[], None]) -> None:
         self.wake_ups += 1
@@ -173,3 +178,74 @@ async def test_keys_of_accounts_are_answered_in_the_order_of_writing(room: Room)
     await room.store.do(AddNotes([]))
     assert keys == sorted(keys)
     assert len(set(keys)) == 5
+
+
+async def _made_quick(room: Room, desk: Desk) -> None:
+    for _ in range(100):
+        await desk.accept(desk.new())
+        if room.is_quick():
+            return
+    pytest.skip("this disk is never quick: all goes by the writer's thread here")
+
+
+async def test_a_completion_that_is_alone_is_recorded_before_write_returns_on_a_quick_disk(
+    room: Room, desk: Desk
+) -> None:
+    first, second = desk.new(), desk.new()
+    await _made_quick(room, desk)
+    answers: list[Any] = []
+    before = room.wake_ups
+    room.store.write(Accept([first, second], lazy=True), answers.append)
+    assert answers == []
+    room.store.write(Complete([desk.completion(first, 5), desk.completion(second, 5)], alone=True), answers.append)
+    assert answers == [[OK, OK], [OK, OK]]
+    assert room.wake_ups == before
+    page = await room.store.invocations(InvocationFilter(limit=2))
+    assert [row.state for row in page.items] == [InvocationState.SUCCEEDED] * 2
+
+
+async def test_a_completion_among_others_waits_for_the_writer(room: Room, desk: Desk) -> None:
+    item = desk.new()
+    await desk.accept(item)
+    await _made_quick(room, desk)
+    answers: list[Any] = []
+    before = room.wake_ups
+    room.store.write(Complete([desk.completion(item, 5)]), answers.append)
+    assert answers == []
+    await desk.accept(desk.new())
+    assert answers == [[OK]]
+    assert room.wake_ups > before
+
+
+async def test_a_defect_of_who_is_told_at_once_is_not_the_writers(room: Room, desk: Desk) -> None:
+    raised: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: raised.append(context))
+
+    def fail(_: object) -> None:
+        raise RuntimeError("a defect of the hub")
+
+    item = desk.new()
+    await desk.accept(item)
+    await _made_quick(room, desk)
+    room.store.write(Complete([desk.completion(item, 5)], alone=True), fail)
+    assert await desk.accept(desk.new()) == [OK]
+    assert [str(context["exception"]) for context in raised] == ["a defect of the hub"]
+
+
+async def test_what_is_recorded_by_either_thread_keeps_its_order(room: Room, desk: Desk) -> None:
+    order: list[int] = []
+
+    def note(n: int, _: object) -> None:
+        order.append(n)
+
+    await _made_quick(room, desk)
+    items = [desk.new() for _ in range(300)]
+    for n, item in enumerate(items):
+        room.store.write(Accept([item], lazy=True), partial(note, 2 * n))
+        room.store.write(Complete([desk.completion(item, 5)], alone=n % 3 != 0), partial(note, 2 * n + 1))
+        if n % 7 == 0:
+            time.sleep(0.001)  # noqa: ASYNC251 the loop is to be held: the writer is done, and nobody was told yet
+        if n % 11 == 0:
+            await asyncio.sleep(0)
+    await desk.accept(desk.new())
+    assert order == list(range(600))

@@ -58,10 +58,12 @@ class Complete:
     """Record final outcomes. OK · MISSING · DUPLICATE (this fence was recorded) · STALE (final already, or a larger
     fence).
 
-    Also writes references to the result's blobs, and deletes the lane's entry.
+    Also writes references to the result's blobs, and deletes the lane's entry. `alone`: these are all that is under
+    way, so a store that is quick may record them, and call back, before `write` returns.
     """
 
     items: Sequence[Completion]
+    alone: bool = False
 
 
 @dataclass(slots=True)
