@@ -12,6 +12,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import farcall
@@ -126,6 +127,35 @@ def test_callers_write_units_and_the_script_gets_plain_numbers(town: Town, bob: 
     name = f"{town.fresh('refused')}.py"
     town.write(name, "import farcall\nfarcall.result(1.0, name='y', unit='metresss')\n")
     refused(town.farcall("serve", name, "--slots", "1", who="alice"), name.removesuffix(".py"), "metresss")
+
+
+def test_what_has_a_unit_and_no_type_is_a_number_or_an_array_of_numbers(town: Town, bob: farcall.Client) -> None:
+    source = """
+        import farcall
+        time = farcall.variable(None, unit="s")
+        farcall.result(2.0 if time is None else time, unit="s", name="time")
+        farcall.result("none" if time is None else type(time).__name__, name="kind")
+    """
+    with town.serving(source, options=SPACE) as worker:
+        function = bob.get(name_of(worker))
+        assert str(function.interface.signature_text).startswith("(time: float | ndarray | None [s] = None) -> ")
+        assert function() == (2.0, "none")
+        assert function("2 min") == (120.0, "float")
+        many = function(np.array([1.0, 2.0]))
+        assert many.kind == "ndarray"
+        assert many.time.tolist() == [1.0, 2.0]
+        answer = post(town, f"/v1/functions/{name_of(worker)}/invocations", {"args": {"time": [1.5, 2]}})
+        assert answer["result"]["time"]["value"] == [1.5, 2.0]
+        answer = post(town, f"/v1/functions/{name_of(worker)}/invocations", {"args": {"time": "1 min"}})
+        assert answer["result"] == {"time": 60.0, "kind": "float"}
+        with pytest.raises(farcall.InvalidArguments, match="time"):
+            function("soon")
+    source = "import farcall\nfarcall.result([1.0], name='x', unit='m')\n"
+    with (
+        town.serving(source, options=SPACE) as worker,
+        pytest.raises(farcall.FunctionError, match=r"type=list\[float\]"),
+    ):
+        bob.get(name_of(worker))()
 
 
 def test_calls_in_one_process_do_not_see_each_other_and_their_directories_are_gone(

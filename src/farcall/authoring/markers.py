@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Any, Final
 
 TERM_LIMIT: Final = 300
 _TERM: Final = re.compile(r"(?:https?://[^\s/?#]+|urn:[A-Za-z0-9][A-Za-z0-9-]{0,31}:)[^\s\x00-\x1f\x7f<>\"{}|\\^`]*")
@@ -84,3 +84,11 @@ class Doc:
 
     def __repr__(self) -> str:
         return f"Doc({self.text!r})"
+
+
+class Numbers:
+    """Of ``Any``: it is a number, or an array of numbers."""
+
+
+MEASURED: Final = Annotated[Any, Numbers()]
+"""The type of a script's value with a unit, if nothing says more of it."""

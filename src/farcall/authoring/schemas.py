@@ -23,7 +23,7 @@ import uuid
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeAlias, Union
 
-from farcall.authoring.markers import Doc, Range, Term, Unit
+from farcall.authoring.markers import Doc, Numbers, Range, Term, Unit
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -147,6 +147,8 @@ def _annotated(base: Any, metadata: tuple[Any, ...], enclosing: tuple[Any, ...])
     for marker in metadata:
         if isinstance(marker, Unit):
             schema["x-unit"] = marker.name
+        elif isinstance(marker, Numbers):
+            schema = {"anyOf": [dict(_SCALARS[float]), _array(())]}
         elif isinstance(marker, Term):
             schema["x-term"] = [*schema.get("x-term", ()), marker.address]
         elif isinstance(marker, Doc):
@@ -181,7 +183,8 @@ def _union(options: tuple[Any, ...], enclosing: tuple[Any, ...]) -> Schema:
     branches = [schema_of(option, enclosing) for option in options]
     if any(branch.get("x-type") == "any" for branch in branches):
         return dict(_SCALARS[Any])
-    return {"anyOf": branches}
+    flat = [inner for branch in branches for inner in (branch["anyOf"] if branch.keys() == {"anyOf"} else [branch])]
+    return {"anyOf": flat}
 
 
 def _items(schema: Schema, args: tuple[Any, ...], enclosing: tuple[Any, ...]) -> Schema:

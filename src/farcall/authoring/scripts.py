@@ -87,11 +87,18 @@ def result(
     """A value that callers of the served script get: ``farcall.result(v, name="velocity", unit="m/s")``.
 
     Returns `value`. `name` may be left out where the value is a plain name, or what comes back is assigned to one.
-    The type is not said unless by `type`; the other keywords are those of `variable`. Reported twice, the last value
-    counts. A `pathlib.Path` travels as the file's content. Raises TypeError and ValueError as `variable` does.
+    The type is not said unless by `type`, but what has a `unit` is a number or an array of numbers, and what has bounds
+    is a number. The other keywords are those of `variable`. Reported twice, the last value counts. A `pathlib.Path`
+    travels as the file's content. Raises TypeError and ValueError as `variable` does.
     """
     if not (unit and hasattr(value, "magnitude")):  # a quantity of pint's is converted by whoever serves the script
-        fitting(f"result {name!r}" if name else "the result", value, type, min, max, ())
+        label = f"result {name!r}" if name else "the result"
+        if unit and type is None and not _is_measured(value):
+            raise TypeError(
+                f"{label} is {_shown(value)}, a {_type_name(value)}, and with a unit it is a number or an array of "
+                "numbers, unless type= says what else, such as type=list[float]"
+            )
+        fitting(label, value, type, min, max, ())
     return value
 
 
@@ -138,6 +145,16 @@ def _of_kind(label: str, value: Any, kind: Any) -> Any:
         wanted = getattr(kind, "__name__", str(kind)) if origin is None else str(kind)
         raise TypeError(f"{label} is {_shown(value)}, a {type(value).__name__}, and its type is {wanted}")
     return value
+
+
+def _type_name(value: object) -> str:
+    return type(value).__name__  # where `type` is a parameter it cannot be asked
+
+
+def _is_measured(value: Any) -> bool:
+    if getattr(value, "ndim", 0):
+        return getattr(getattr(value, "dtype", None), "kind", "") in ("i", "u", "f", "c")
+    return isinstance(value, numbers.Real) and type(value).__name__ not in ("bool", "bool_")
 
 
 def _of_any_kind(label: str, value: Any, kind: Any) -> Any:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Final, Literal
 
-from farcall.authoring.markers import Doc, Range, Term, Unit
+from farcall.authoring.markers import MEASURED, Doc, Range, Term, Unit
 from farcall.authoring.schemas import UnsupportedType, schema_of
 from farcall.authoring.scripts import fitting
 from farcall.guest.folding import Names, NotReadable
@@ -138,10 +138,8 @@ class Mark:
         return Variable(self.name, self.call.lineno, self._annotated(base), default)
 
     def result(self) -> Result:
-        """The result that it describes: of any type, unless it says one; with bounds it is a number."""
-        base = self._type
-        if base is _UNSAID:
-            base = Any if self._bounds == (None, None) else float
+        """The result that it describes: of any type, unless it says one."""
+        base = self._unsaid if self._type is _UNSAID else self._type
         return Result(self.name, self.call.lineno, self._annotated(base))
 
     def _default(self) -> tuple[Any, str]:
@@ -152,8 +150,15 @@ class Mark:
 
     def _type_of_default(self, default: Any) -> Any:
         if default is None:
-            return Any if self._bounds == (None, None) else float | None
+            return Any if self._unsaid is Any else self._unsaid | None
         return next(kind for kind in _KINDS if isinstance(default, kind))
+
+    @property
+    def _unsaid(self) -> Any:
+        """What bounds and a unit say of the type: with bounds it is a number, with a unit also an array of numbers."""
+        if self._bounds != (None, None):
+            return float
+        return MEASURED if "unit" in self._words else Any
 
     @cached_property
     def _type(self) -> Any:

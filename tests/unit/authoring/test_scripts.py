@@ -91,6 +91,20 @@ def test_a_script_by_itself_loads_neither_numpy_nor_the_client() -> None:
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.parametrize(
+    "value", [1, 2.5, np.float32(1), np.float64(2), np.zeros(3), np.ones((2, 2), int), np.array([1j])], ids=repr
+)
+def test_a_result_with_a_unit_is_a_number_or_an_array_of_numbers(value: Any) -> None:
+    assert result(value, name="length", unit="m") is value
+
+
+@pytest.mark.parametrize("value", ["2 m", True, None, [1.0], 1j, np.array(["a"]), np.True_], ids=repr)
+def test_a_result_with_a_unit_that_is_nothing_of_that_kind_asks_for_its_type(value: Any) -> None:
+    with pytest.raises(TypeError, match=r"^result 'length' is .*, and with a unit .* type=list\[float\]$"):
+        result(value, name="length", unit="m")
+    assert result(value, name="length", unit="m", type=type(value)) is value
+
+
 def test_a_result_with_a_unit_may_be_a_quantity_which_is_left_as_it_is() -> None:
     import pint
 

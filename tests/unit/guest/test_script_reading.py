@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from farcall.authoring.schemas import schema_of
+from farcall.authoring.spelling import annotation_text
 from farcall.guest.script_marks import Hidden, ScriptError, Variable
 from farcall.guest.script_reading import Script, read_script
 
@@ -145,8 +146,15 @@ def test_choices_are_the_only_values() -> None:
     assert schema("x = farcall.variable(2, choices=KNOWN)", "KNOWN = (1, 2)")["enum"] == [1, 2]
 
 
-def test_a_result_is_of_any_type_unless_it_says_one_or_has_bounds() -> None:
-    assert result_schema("farcall.result(f(), name='y', unit='m')", "def f(): pass") == {"x-type": "any", "x-unit": "m"}
+def test_a_unit_without_a_type_is_of_a_number_or_an_array_of_numbers() -> None:
+    kinds = {"anyOf": [{"type": "number", "x-type": "float"}, {"type": "array", "x-type": "array"}]}
+    assert result_schema("farcall.result(f(), name='y', unit='m')", "def f(): pass") == {**kinds, "x-unit": "m"}
+    found = schema("x = farcall.variable(None, unit='s')")
+    assert annotation_text(found) == "float | ndarray | None [s]"
+
+
+def test_a_result_is_of_any_type_unless_it_says_one_or_has_bounds_or_a_unit() -> None:
+    assert result_schema("farcall.result(f(), name='y')", "def f(): pass") == {"x-type": "any"}
     assert result_schema("farcall.result(1, name='y', type=int, max=3)")["x-type"] == "int"
     assert result_schema("farcall.result(1, name='y', min=0) ") == {"type": "number", "x-type": "float", "minimum": 0}
 
