@@ -125,8 +125,12 @@ def test_callers_write_units_and_the_script_gets_plain_numbers(town: Town, bob: 
         interface = town.get(f"/v1/functions/{name_of(worker)}", "bob")["interface"]
         assert interface["parameters"][0]["schema"]["x-term"] == ["https://example.org/terms/duration"]
     name = f"{town.fresh('refused')}.py"
-    town.write(name, "import farcall\nfarcall.result(1.0, name='y', unit='metresss')\n")
-    refused(town.farcall("serve", name, "--slots", "1", who="alice"), name.removesuffix(".py"), "metresss")
+    town.write(name, "import farcall\n\nfarcall.result(1.0, name='y', unit='metresss')\n")
+    done = town.farcall("serve", name, "--slots", "1", who="alice")
+    refused(done, f"Error: {name}, line 3: result 'y': there is no unit 'metresss'; did you mean")
+    town.write(name, "import farcall\nx = farcall.variable(1.0, unit='m/')\nfarcall.result(x, name='y')\n")
+    done = town.farcall("serve", name, "--slots", "1", who="alice")
+    refused(done, f"Error: {name}, line 2: variable 'x': 'm/' is not written as units are")
 
 
 def test_what_has_a_unit_and_no_type_is_a_number_or_an_array_of_numbers(town: Town, bob: farcall.Client) -> None:

@@ -15,12 +15,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, TypedDict
 
+import msgspec
 from blake3 import blake3
 
 from farcall.authoring.calling import Bound, Call, hints, prepare
-from farcall.authoring.conversion import argument_check, result_check
+from farcall.authoring.conversion import argument_check, declared_units, result_check
 from farcall.authoring.declaration import Declaration
 from farcall.authoring.names import BadName, function_name
+from farcall.authoring.schemas import schema_of
 from farcall.authoring.signature import SignatureError, describe
 from farcall.guest.failures import message_of, traceback_of
 from farcall.guest.messages import Described, Options
@@ -149,7 +151,15 @@ def _served_script(script: Script, full: Path, secret: bytes, rooms: Path) -> Se
     except BaseException as error:  # noqa: BLE001  # as where a file is imported
         raise LoadError(_import_failed(shown, str(full), error), traceback_of(error)) from None
     served = _describe(running.function(), Declaration(name), full.read_bytes(), secret, shown)
-    return replace(served, leave=running.leave)
+    described = msgspec.structs.replace(served.described, units=_units(script, shown))
+    return replace(served, described=described, leave=running.leave)
+
+
+def _units(script: Script, shown: str) -> list[tuple[str, str]]:
+    """Where each unit is declared, and the unit. Whether it is one is not asked here: that would import pint."""
+    marks = [(f"{shown}, line {mark.line}: variable {mark.name!r}", mark.hint) for mark in script.variables]
+    marks += [(f"{shown}, line {mark.line}: result {mark.name!r}", mark.hint) for mark in script.results]
+    return [(place, unit) for place, hint in marks for unit in declared_units(schema_of(hint))]
 
 
 # -- functions ---------------------------------------------------------------------------------------------------------

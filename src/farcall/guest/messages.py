@@ -80,6 +80,7 @@ class Described(msgspec.Struct, array_like=True, frozen=True):
     implementation: bytes  # 16 bytes
     options: Options
     code: bytes = b""  # digest of the code without a key, 32 bytes; it stays on this machine
+    units: list[tuple[str, str]] = []  # of a script: file, line and name where one is declared, and the unit
 
 
 class Loaded(Message, tag=1):

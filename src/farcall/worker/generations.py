@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 from blake3 import blake3
 
+from farcall.authoring.units import UnitError, check_unit
 from farcall.domain.interface import Interface, InterfaceError
 from farcall.domain.model import DIGEST_BYTES, FunctionOptions
 from farcall.domain.units import check_units, has_units
@@ -63,6 +64,11 @@ class Generation:
 def wrong_units(loaded: Loaded) -> str:
     """Which function declares a unit that is none, and where; empty if all are units. May import pint."""
     for described in loaded.functions:
+        for place, unit in described.units:
+            try:
+                check_unit(unit)
+            except UnitError as error:
+                return _sentence(f"{place}: {error}")
         try:
             interface = Interface.parse(described.document)
         except InterfaceError:
@@ -71,9 +77,12 @@ def wrong_units(loaded: Loaded) -> str:
             if has_units(interface):
                 check_units(interface)
         except InterfaceError as error:
-            sentence = f"{described.name.rpartition('/')[2]}(): {error}"
-            return sentence if sentence.endswith("?") else f"{sentence}."
+            return _sentence(f"{described.name.rpartition('/')[2]}(): {error}")
     return ""
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith("?") else f"{text}."
 
 
 def _publication(described: Described, namespace: str) -> frames.Publication:
