@@ -33,6 +33,7 @@ class Target:
     access_epoch: int
     catalog_epoch: int
     quota: Quota | None = None  # None: nothing is limited
+    terms: Terms | None = None  # of the latest submission: the next one is nearly always made under the same
 
 
 @dataclass(slots=True)
@@ -52,29 +53,27 @@ class Bounds:
 
 
 class Terms:
-    """What holds for all calls of one submission, worked out once for all of them."""
+    """What holds for all calls of a subject with the same options; `wrong` says why there can be none."""
 
-    def __init__(
-        self, subject: access.Subject, target: Target, options: CallOptions, bounds: Bounds, now_wall_seconds: float
-    ) -> None:
+    def __init__(self, subject: access.Subject, target: Target, options: CallOptions, bounds: Bounds) -> None:
         declared = target.row.options
+        self.options = options
+        self.wrong = _wrong_options(options)
         self._subject = subject
         self._target = target
-        self._options = options
         self._bounds = bounds
-        self._now = now_wall_seconds
         self._timeout = shorter(declared.timeout_seconds, options.timeout_seconds)
-        self._expires_at = None if options.expires_seconds is None else now_wall_seconds + options.expires_seconds
         self._queue = declared.queue if options.queue is None else options.queue
         self._priority = max(-_PRIORITY_LIMIT, min(_PRIORITY_LIMIT, options.priority))
         # What the request digest covers beside the arguments.
         self._salt = subject.key.to_bytes(8, "big") + target.row.digest + _encode_options(options)
 
-    def admit(self, call: Call | frames.SubmitItem) -> NewInvocation | Failure:
+    def admit(self, call: Call | frames.SubmitItem, now_wall_seconds: float) -> NewInvocation | Failure:
         """The invocation that this call asks for, or why there is none. Whether its blobs may be named is not asked."""
         arguments = call.arguments
         row = self._target.row
-        failure = self._malformed(call) or self._bad_arguments(arguments) or self._wrong_age(call.id)
+        options = self.options
+        failure = self._malformed(call) or self._bad_arguments(arguments) or self._wrong_age(call.id, now_wall_seconds)
         if failure is not None:
             return failure
         references = payload.blob_digests(arguments)
@@ -84,15 +83,15 @@ class Terms:
             self._subject.key,
             arguments,
             blake3(self._salt + arguments).digest(16),
-            self._now,
+            now_wall_seconds,
             self._priority,
             self._timeout,
-            self._expires_at,
+            None if options.expires_seconds is None else now_wall_seconds + options.expires_seconds,
             self._queue,
             row.options.tries,
             self._subject.access_epoch,
             tuple(digest for digest, _ in references) if references else (),
-            self._options.key,
+            options.key,
         )
 
     def _malformed(self, call: Call | frames.SubmitItem) -> Failure | None:
@@ -117,10 +116,10 @@ class Terms:
             return Failure("invalid_arguments", f"The arguments are malformed: {error}")
         return invalid_arguments(self._target.row.name, problems) if problems else None
 
-    def _wrong_age(self, identifier: bytes) -> Failure | None:
+    def _wrong_age(self, identifier: bytes, now_wall_seconds: float) -> Failure | None:
         """Ids that follow from a key stand outside time; all others say when they were made."""
-        key = self._options.key
-        age = self._now - identifiers.created_seconds(identifier)
+        key = self.options.key
+        age = now_wall_seconds - identifiers.created_seconds(identifier)
         if -_FUTURE_TOLERANCE_SECONDS < age < self._bounds.resume_window_seconds:
             return _not_from_key() if key else None
         if identifiers.is_keyed(identifier):
@@ -139,7 +138,7 @@ def _not_from_key() -> Failure:
     return Failure("invalid_request", "The id was not made from the key.")
 
 
-def wrong_options(options: CallOptions) -> Failure | None:
+def _wrong_options(options: CallOptions) -> Failure | None:
     """What a call may not ask for."""
     for name, seconds in (("timeout", options.timeout_seconds), ("expires", options.expires_seconds)):
         if seconds is not None and not 0 < seconds < float("inf"):

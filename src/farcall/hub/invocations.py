@@ -13,7 +13,7 @@ from farcall.domain.errors import Failure, Refused
 from farcall.domain.model import CallOptions, NewInvocation, Settlement
 from farcall.domain.states import InvocationState
 from farcall.hub import ports
-from farcall.hub.admission import Bounds, Call, Target, Terms, wrong_options
+from farcall.hub.admission import Bounds, Call, Target, Terms
 from farcall.hub.catalog import Catalog
 from farcall.hub.dispatch import events
 from farcall.hub.dispatcher import Dispatcher, now
@@ -109,16 +109,18 @@ class Invocations:
         if not dispatcher.accepting:
             failure = Failure("hub_unavailable", "The hub cannot store anything now.", "Try again in a while.")
             return [(call.id, failure) for call in calls]
-        wrong = wrong_options(options)
-        if wrong is not None:
-            return [(call.id, wrong) for call in calls]
-        terms = Terms(subject, target, options, self._bounds, time.time())
+        terms = target.terms
+        if terms is None or terms.options != options:
+            terms = target.terms = Terms(subject, target, options, self._bounds)
+        if terms.wrong is not None:
+            return [(call.id, terms.wrong) for call in calls]
+        at = time.time()
         accepted: dict[bytes, NewInvocation] = {}
         refused: list[tuple[bytes, Failure]] = []
         unvetted: list[tuple[Call | frames.SubmitItem, tuple[str, ...]]] = []
         status, waited_for = dispatcher.core.status, dispatcher.callers.links
         for call in calls:
-            admitted = terms.admit(call)
+            admitted = terms.admit(call, at)
             if isinstance(admitted, Failure):
                 refused.append((call.id, admitted))
             elif admitted.blobs and not vetted:

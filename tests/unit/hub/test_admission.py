@@ -30,7 +30,7 @@ def terms(options: CallOptions = PLAIN, declared: FunctionOptions = DECLARED) ->
     row = ports.VersionRow(
         5, 4, "alice/f", 2, "alice", 1, bytes(16), bytes(16), bytes(16), DOCUMENT, declared, NOW, newest=True
     )
-    return Terms(BOB, Target(row, Interface.parse(DOCUMENT), 3, 0), options, BOUNDS, NOW)
+    return Terms(BOB, Target(row, Interface.parse(DOCUMENT), 3, 0), options, BOUNDS)
 
 
 def call(arguments: Any = None, *, at: float = NOW) -> Call:
@@ -39,13 +39,13 @@ def call(arguments: Any = None, *, at: float = NOW) -> Call:
 
 
 def refusal(of: Terms, what: Call) -> Failure:
-    answer = of.admit(what)
+    answer = of.admit(what, NOW)
     assert isinstance(answer, Failure)
     return answer
 
 
 def admitted(of: Terms, what: Call) -> NewInvocation:
-    answer = of.admit(what)
+    answer = of.admit(what, NOW)
     assert isinstance(answer, NewInvocation)
     return answer
 
@@ -125,7 +125,7 @@ def test_blobs_that_arguments_name_are_said() -> None:
     )
     target = Target(row, Interface.parse(document), 3, 0)
     body = payload.encode({"x": bytes(300_000)}, blobs=Sink())
-    item = admitted(Terms(BOB, target, CallOptions(), BOUNDS, NOW), Call(call().id, body))
+    item = admitted(Terms(BOB, target, CallOptions(), BOUNDS), Call(call().id, body))
     assert list(item.blobs) == held
     assert len(held) == 1
 
