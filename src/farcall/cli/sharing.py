@@ -92,18 +92,28 @@ def say_invited(answer: dict[str, Any], what: str) -> None:
 @click.command()
 @click.argument("name", shell_complete=paths)
 @click.argument("who", metavar="EMAIL|HANDLE")
+@click.option("--passed-on", is_flag=True, help="End also what they have passed on, and what was passed on in turn.")
 @json_option
-def unshare(name: str, who: str, as_json: bool) -> None:
-    """Take the permission or the invitation of somebody back, at once."""
+def unshare(name: str, who: str, passed_on: bool, as_json: bool) -> None:
+    """Take the permission or the invitation of somebody back, at once.
+
+    What somebody who could manage NAME has passed on stays, and is listed, unless you say --passed-on.
+    """
     from farcall.client import sharing
 
-    found = sharing.unshare(rest(), name, who)
-    if not found:
+    done = sharing.unshare(rest(), name, who, passed_on=passed_on)
+    if not done:
         raise click.ClickException(f"{name} is not shared with {who}; farcall shares lists what is.")
     if as_json:
-        print_json({"removed": found})
-    else:
-        say(f"{who} may no longer use {name}")
+        print_json({"removed": [*done.ended, *done.passed_on], "staying": done.staying})
+        return
+    say(f"{who} may no longer use {name}")
+    for item in done.passed_on:
+        say(f"{item['handle'] or item['email']} may no longer use {item['path']}, which {item['by']} passed on")
+    for item in done.staying:
+        say(f"{item['handle']} may still {item['can']} {item['path']}, which {item['by']} passed on")
+    for item in done.first_staying:
+        say(f"  farcall unshare {item['path']} {item['handle']} --passed-on   ends that")
 
 
 @click.command()

@@ -13,11 +13,12 @@ from farcall.client.blobs import Blobs
 from farcall.client.channel import Channel
 from farcall.client.deprecation import warn_deprecated
 from farcall.client.encoding import ResultReader
-from farcall.client.errors import from_failure
+from farcall.client.errors import NotFound, from_failure
 from farcall.client.function import RemoteFunction
 from farcall.client.identifiers import Identifiers
 from farcall.client.invocation import Invocation, Route
 from farcall.client.listing import Listing
+from farcall.client.neighbours import with_neighbours
 from farcall.client.rest import Rest
 from farcall.client.sharing import Expiry
 from farcall.domain import names
@@ -64,6 +65,12 @@ class Client:
 
     def get(self, name: str) -> RemoteFunction:
         """The function of that full name, such as ``alice/physics/free_fall`` or ``…@3``; raises NotFound."""
+        try:
+            return self._get(name)
+        except NotFound as error:
+            raise with_neighbours(error, self.rest, name) from None
+
+    def _get(self, name: str) -> RemoteFunction:
         try:
             asked = str(names.reference(name))
         except names.BadName as error:
@@ -126,9 +133,13 @@ class Client:
         """Who may use what is yours, and what others share with you."""
         return self.rest.items("/v1/shares", limit=500)
 
-    def unshare(self, name: str, who: str) -> bool:
-        """Take a permission or an invitation back; False if there was nothing to take back."""
-        return bool(sharing.unshare(self.rest, name, who))
+    def unshare(self, name: str, who: str, *, passed_on: bool = False) -> sharing.Unshared:
+        """Take a permission or an invitation back. Returns what `ended`; false if there was nothing to take back.
+
+        What a manager has passed on stays, and is told as `staying`; with `passed_on` it ends too, and what was passed
+        on in turn.
+        """
+        return sharing.unshare(self.rest, name, who, passed_on=passed_on)
 
     def invites(self) -> Iterator[dict[str, Any]]:
         """Invitations that wait for you."""

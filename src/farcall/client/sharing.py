@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +13,7 @@ from farcall.client.errors import from_failure
 from farcall.client.logins import invited
 from farcall.client.rest import Rest
 from farcall.domain.errors import Failure
+from farcall.domain.names import covers
 from farcall.link.address import Address
 
 Expiry = timedelta | datetime | str | None
@@ -52,17 +54,51 @@ def share(
     return made
 
 
-def unshare(rest: Rest, name: str, who: str) -> list[dict[str, Any]]:
-    """What was taken back: the grant of that name to that handle, or the invitation of that address."""
+@dataclass(frozen=True, slots=True)
+class Unshared:
+    """What ended; what was passed on through it and ended too, or stays. Each as `shares` lists it, in the order of
+    passing on. True if anything ended.
+    """
+
+    ended: list[dict[str, Any]]
+    passed_on: list[dict[str, Any]]
+    staying: list[dict[str, Any]]
+
+    def __bool__(self) -> bool:
+        return bool(self.ended)
+
+    @property
+    def first_staying(self) -> list[dict[str, Any]]:
+        """Those of `staying` on which the others hang."""
+        return [
+            item
+            for place, item in enumerate(self.staying)
+            if not any(_may_have_led_to(before, item) for before in self.staying[:place])
+        ]
+
+
+def _may_have_led_to(share: dict[str, Any], other: dict[str, Any]) -> bool:
+    leads = share["can"] == "manage" and share["handle"] == other["by"]
+    return leads and covers(share["path"], other["path"])
+
+
+def unshare(rest: Rest, name: str, who: str, *, passed_on: bool = False) -> Unshared:
+    """Take back the grant of that name to that handle, or the invitation of that address; `passed_on`: with all that
+    was passed on through it.
+    """
     wanted = who.lower() if "@" in who else who.replace("-", "_")
     found = [
         item
         for item in rest.items("/v1/shares", limit=500)
         if item["path"] == name and wanted in (item["handle"], item["email"])
     ]
+    done = Unshared([], [], [])
     for item in found:
-        rest.delete(f"/v1/shares/{item['id']}")
-    return found
+        answer = rest.delete(f"/v1/shares/{item['id']}", passed_on=str(passed_on).lower())
+        done.ended.append(answer["ended"][0])
+        done.passed_on.extend(answer["ended"][1:])
+        done.staying.extend(answer["staying"])
+    return done
 
 
 def invites(rest: Rest) -> Iterator[dict[str, Any]]:

@@ -12,7 +12,7 @@ from farcall.hub import ports
 from farcall.hub.invitations import Invited
 from farcall.hub.shares import managed_roots
 from farcall.hub.wanted import Wanted
-from farcall.wire import rest
+from farcall.wire import rest, rest_sharing
 
 
 async def list_shares(x: Exchange) -> Reply:
@@ -52,15 +52,16 @@ def invited_reply(x: Exchange, invited: Invited) -> Reply:
 
 
 async def delete_share(x: Exchange) -> Reply:
-    identifier = x.path("id")
+    identifier, passed_on = x.path("id"), x.query(rest_sharing.EndShareQuery).passed_on
     kind, key = identifier[:1], identifier[1:]
     if kind not in ("g", "i") or not (key.isascii() and key.isdigit() and len(key) < 16):
         raise Refused("not_found", f"There is no share {identifier[:40]!r}.", "See farcall shares.")
     if kind == "g":
-        await x.hub.shares.remove(x.subject, int(key))
-    else:
-        await x.hub.invitations.revoke(x.subject, int(key))
-    return Reply(None, 204)
+        gone = await x.hub.shares.remove(x.subject, int(key), with_passed_on=passed_on)
+        ended = [_grant(row, x.subject) for row in gone.grants] + [_invitation(x, row) for row in gone.invitations]
+        return Reply(rest_sharing.SharesEnded(ended, [_grant(row, x.subject) for row in gone.staying]))
+    revoked = await x.hub.invitations.revoke(x.subject, int(key))
+    return Reply(rest_sharing.SharesEnded([_invitation(x, revoked)], []))
 
 
 async def list_invites(x: Exchange) -> Reply:
@@ -182,10 +183,11 @@ OPERATIONS = (
         "DELETE",
         "/v1/shares/{id}",
         "delete_share",
-        "Take a share or an invitation back, or drop a share that you received.",
+        "Take a share or an invitation back, or drop a share that you received; `passed_on`: with what hangs on it.",
         delete_share,
-        {204: Answer(None, "Taken back.")},
+        {200: Answer(rest_sharing.SharesEnded, "What ended, and what was passed on and stays. Each as it was.")},
         "sharing",
+        query=rest_sharing.EndShareQuery,
         errors=("invitation_closed",),
     ),
     Operation(

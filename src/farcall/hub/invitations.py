@@ -287,10 +287,10 @@ class Invitations:
 
     # -- by who made it ------------------------------------------------------------------------------------------------
 
-    async def revoke(self, subject: access.Subject, key: int) -> None:
+    async def revoke(self, subject: access.Subject, key: int) -> ports.InvitationRow:
         """Take an invitation back, or put away one that was declined: who made it may, and who manages the path.
 
-        Raises Refused.
+        Returns it as it was. Raises Refused.
         """
         row = await self._store.invitation(key=key)
         unknown = Refused("not_found", f"There is no share i{key}, or you may not know of it.", "See farcall shares.")
@@ -300,6 +300,7 @@ class Invitations:
             raise unknown
         _require_manage(subject, "take back invitations")
         await self._close(row, "revoked", subject)
+        return row
 
     # -- parts ---------------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from farcall.hub.ports import (
@@ -58,7 +58,9 @@ class MemoryCatalog:
     pins: dict[tuple[str, int], float] = field(default_factory=dict)
     references: set[tuple[str, bytes]] = field(default_factory=set)  # (digest, invocation)
     grants_made: int = 0
-    waiting: Callable[[int, float], int] = lambda by, at: 0  # open invitations of an account
+    # How many open invitations an account has, and the end of some: invitations are kept beside this.
+    waiting: Callable[[int, float], int] = lambda by, at: 0
+    revoke_invitations: Callable[[Sequence[int], float], None] = lambda keys, at: None
 
     # -- accounts, tokens, grants --------------------------------------------------------------------------------------
 
@@ -196,9 +198,18 @@ class MemoryCatalog:
         return self.waiting(by, at) + sum(row.by == by and after(row.expires_at, at) for row in self.grants.values())
 
     def delete_grant(self, command: DeleteGrant) -> Outcome:
+        if command.presumes is not None:
+            seen = sorted((row.key, row.created_at) for row in self.grants_below(command.path))
+            if seen != list(command.presumes):
+                return Outcome.STALE
         if self.grants.pop((command.path, command.grantee), None) is None:
             return Outcome.MISSING
         self._bump_concerned(command.grantee)
+        for place, row in list(self.grants.items()):
+            if row.key in command.others:
+                del self.grants[place]
+                self._bump_concerned(row.grantee)
+        self.revoke_invitations(command.invitations, command.at)
         return Outcome.OK
 
     def _bump_concerned(self, grantee: int) -> bool:

@@ -28,10 +28,14 @@ class MemoryInvitations:
     digests: dict[bytes, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.catalog.waiting = self._waiting
+        self.catalog.waiting, self.catalog.revoke_invitations = self._waiting, self._revoke
 
     def _waiting(self, by: int, at: float) -> int:
         return sum(row.by == by and row.state == "open" and after(row.expires_at, at) for row in self.rows.values())
+
+    def _revoke(self, keys: Sequence[int], at: float) -> None:
+        for key in keys:
+            self.close_invitation(CloseInvitation(key, "revoked", at))
 
     def put_invitation(self, command: PutInvitation) -> int | Outcome:
         accounts = self.catalog.accounts

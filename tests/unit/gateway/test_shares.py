@@ -91,8 +91,19 @@ async def test_an_invitation_is_listed_accepted_and_becomes_a_grant(world: World
     assert (grant["path"], grant["direction"], grant["by"]) == ("alice/f", "received", "alice")
     gone = await call(world, "POST", f"/v1/invites/{made['id']}/accept", "bob", status=410)
     assert gone["code"] == "invitation_closed"
-    await call(world, "DELETE", f"/v1/shares/{grant['id']}", "alice", status=204)
+    await call(world, "DELETE", f"/v1/shares/{grant['id']}", "alice")
     assert await shares(world, "bob") == []
+
+
+async def test_ending_a_share_tells_what_was_passed_on_and_stays_or_ends_too(world: World) -> None:
+    for passed_on in ("false", "true"):
+        manager = await share(world, {"handle": "bob", "can": "manage"})
+        given = await call(world, "POST", "/v1/shares", "bob", {"path": "alice/f", "handle": "admin"}, status=201)
+        answer = await call(world, "DELETE", f"/v1/shares/{manager['id']}?passed_on={passed_on}", "alice")
+        with_it = passed_on == "true"
+        assert [item["id"] for item in answer["ended"]] == [manager["id"], given["id"]][: 1 + with_it]
+        assert [item["id"] for item in answer["staying"]] == [given["id"]][with_it:]
+    assert await shares(world, "alice") == []
 
 
 async def test_an_invitation_is_declined_by_its_link(world: World) -> None:
@@ -101,13 +112,13 @@ async def test_an_invitation_is_declined_by_its_link(world: World) -> None:
     await call(world, "POST", f"/v1/invites/{secret}/decline", "admin", status=403)
     await call(world, "POST", f"/v1/invites/{secret}/decline", "bob", status=204)
     assert await shares(world, "alice") == [("alice/f", "bob@example.org", "declined", "given", "alice")]
-    await call(world, "DELETE", f"/v1/shares/{made['id']}", "alice", status=204)
+    await call(world, "DELETE", f"/v1/shares/{made['id']}", "alice")
 
 
 async def test_an_invitation_is_taken_back(world: World) -> None:
     made = await share(world, {"email": "bob@example.org"})
     await call(world, "DELETE", f"/v1/shares/{made['id']}", "bob", status=404)
-    await call(world, "DELETE", f"/v1/shares/{made['id']}", "alice", status=204)
+    await call(world, "DELETE", f"/v1/shares/{made['id']}", "alice")
     await call(world, "DELETE", f"/v1/shares/{made['id']}", "alice", status=404)
     assert await shares(world, "alice") == []
 
@@ -164,7 +175,7 @@ async def test_a_share_ends_by_itself(world: World) -> None:
 async def test_what_is_shared_and_taken_back_is_in_the_audit_log(world: World) -> None:
     made = await share(world, {"email": "bob@example.org"})
     grant = await call(world, "POST", f"/v1/invites/{made['id']}/accept", "bob")
-    await call(world, "DELETE", f"/v1/shares/{grant['id']}", "alice", status=204)
+    await call(world, "DELETE", f"/v1/shares/{grant['id']}", "alice")
     await share(world, {"handle": "bob"})
     page = await call(world, "GET", "/v1/audit?path=alice", "alice")
     assert [item["what"] for item in reversed(page["items"])] == [

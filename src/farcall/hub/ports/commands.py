@@ -125,11 +125,18 @@ class PutGrant:
 
 @dataclass(slots=True)
 class DeleteGrant:
-    """Bumps epochs as `PutGrant` does. OK · MISSING."""
+    """Bumps epochs as `PutGrant` does. OK · MISSING · STALE (`presumes` is not so any more; nothing was done).
+
+    `others` are keys of grants that end with it, `invitations` of those that are revoked; what is gone already is left
+    out. `presumes`: the grants at and below the path as they were seen, by key and when they were made, sorted.
+    """
 
     path: str
     grantee: int
     at: float
+    others: Sequence[int] = ()
+    invitations: Sequence[int] = ()
+    presumes: Sequence[tuple[int, float]] | None = None
 
 
 @dataclass(slots=True)

@@ -90,9 +90,17 @@ class CatalogCommands(Bounds):
         return int(key)
 
     def delete_grant(self, command: DeleteGrant) -> Outcome:
+        if command.presumes is not None and self.all("grants_seen", command.path) != list(command.presumes):
+            return Outcome.STALE
         if self.one("delete_grant", command.path, command.grantee) is None:
             return Outcome.MISSING
         self._bump(command.grantee)
+        for key in command.others:
+            grantee = self.one("delete_grant_by_key", key)
+            if grantee is not None:
+                self._bump(grantee)
+        for key in command.invitations:
+            self.one("close_invitation", key, "revoked", command.at)
         return Outcome.OK
 
     def _bump(self, grantee: int) -> bool:

@@ -9,6 +9,7 @@ from farcall.hub.ports import (
     DeleteGrant,
     Outcome,
     PutGrant,
+    PutInvitation,
     RevokeToken,
     SetDisabled,
 )
@@ -86,6 +87,32 @@ class CatalogContract(WithDesk):
         assert await epoch() == 4
         assert await desk.store.grants_to(desk.bob) == []
         assert await desk.store.do(PutGrant("alice", 99, "view", desk.alice, START)) is Outcome.MISSING
+
+    async def test_grants_and_invitations_end_together_if_nothing_was_granted_there_meanwhile(self, desk: Desk) -> None:
+        store = desk.store
+        first = await store.do(PutGrant("alice/a", desk.bob, "manage", desk.alice, START))
+        second = await store.do(PutGrant("alice/a/b", desk.alice, "view", desk.bob, START + 1))
+        other = await store.do(PutGrant("alice/ab", desk.alice, "view", desk.bob, START + 2))
+        waiting = await store.do(
+            PutInvitation(b"i" * 32, "c@lab.org", "alice/a", "view", desk.bob, START, None),
+        )
+        await store.do(PutGrant("alice/a/b", desk.alice, "view", desk.bob, START + 3))  # replaced
+        seen = [(first, START), (second, START + 1)]
+        end = DeleteGrant("alice/a", desk.bob, START + 4, [second, 99], [waiting], seen)
+        assert await store.do(end) is Outcome.STALE
+        assert len(await store.grants_below("alice")) == 3
+        alice = await store.account(key=desk.alice)
+        end.presumes = [(first, START), (second, START + 3)]
+        assert await store.do(end) is Outcome.OK
+        assert [row.key for row in await store.grants_below("alice")] == [other]
+        assert await store.invitations_to("c@lab.org") == []
+        later = await store.account(key=desk.alice)
+        assert alice is not None
+        assert later is not None
+        assert later.access_epoch > alice.access_epoch
+        assert await store.do(end) is Outcome.STALE
+        end.presumes = None
+        assert await store.do(end) is Outcome.MISSING
 
     async def test_grants_below_a_path_are_those_on_it_and_under_it(self, desk: Desk) -> None:
         for path in ("alice", "alice/physics", "alice/physics/fall", "alice/physics2", "alicia"):

@@ -63,6 +63,13 @@ RETURNING key
 -- name: delete_grant
 DELETE FROM grants WHERE path = ?1 AND grantee = ?2 RETURNING key
 
+-- name: delete_grant_by_key
+DELETE FROM grants WHERE key = ?1 RETURNING grantee
+
+-- name: grants_seen
+-- At and below a path: enough to tell whether there are others by now.
+SELECT key, created_at FROM grants WHERE path = ?1 OR (path >= ?1 || '/' AND path < ?1 || '0') ORDER BY key
+
 -- name: affected_by
 -- Whom a grant to this account concerns: itself, a group's members, or everybody.
 SELECT accounts.key FROM accounts JOIN accounts AS grantee ON grantee.key = ?1
