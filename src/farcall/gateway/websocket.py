@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
@@ -71,6 +72,7 @@ class WebSocket(asyncio.Protocol):
         self._heard = time.monotonic()
         self._timer: asyncio.TimerHandle | None = None
         self._open = False
+        self._descriptor = -1  # of the socket, if what is written is what travels: no TLS
 
     # -- for the listener ----------------------------------------------------------------------------------------------
 
@@ -78,9 +80,24 @@ class WebSocket(asyncio.Protocol):
         """Send binary messages. A peer that takes nothing for long is cut off; after the end nothing happens."""
         transport = self._transport
         if self._open and self._protocol.state is State.OPEN and transport is not None and not transport.is_closing():
-            transport.writelines([message(data) for data in messages])
+            wrapped = [message(data) for data in messages]
+            if len(wrapped) == 1 and self._written_now(wrapped[0], transport):
+                return
+            transport.writelines(wrapped)
             if transport.get_write_buffer_size() > _BACKLOG_LIMIT_BYTES:
                 transport.abort()
+
+    def _written_now(self, data: bytes, transport: asyncio.Transport) -> bool:
+        """Past the loop, which would write only when its turn ends, if nothing waits there; False: nothing left."""
+        if self._descriptor < 0 or transport.get_write_buffer_size():
+            return False
+        try:
+            written = os.write(self._descriptor, data)
+        except OSError:  # it would block, or is broken: the loop finds out
+            return False
+        if written < len(data):
+            transport.write(data[written:])
+        return True
 
     def close(self, code: int, reason: str) -> None:
         """Begin the closing handshake; the connection is cut if the peer does not answer."""
@@ -105,6 +122,9 @@ class WebSocket(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._connections.add(self)
+        socket = transport.get_extra_info("socket")
+        if os.name == "posix" and socket is not None and transport.get_extra_info("sslcontext") is None:
+            self._descriptor = socket.fileno()
 
     def data_received(self, data: bytes) -> None:
         self._heard = time.monotonic()
@@ -126,6 +146,7 @@ class WebSocket(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._open = False
+        self._descriptor = -1  # another's, soon
         self._connections.discard(self)
         self._transport = None
         if self._timer is not None:

@@ -7,12 +7,14 @@ import base64
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx2
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from farcall.gateway.websocket import WebSocket
 from farcall.wire import frames
 
 from .lines import Open, open_hub
@@ -43,6 +45,36 @@ async def test_a_message_in_fragments_is_one_message(hub: Open) -> None:
         hello = peer.session.hello()
         await peer.socket.send([hello[:1], hello[1:5], hello[5:]])
         await peer.until(frames.Welcome)
+
+
+class Door:
+    """Lets one connection in, and listens to nothing."""
+
+    def __init__(self) -> None:
+        self.socket: WebSocket | None = None
+
+    def listener(self, path: str, token: str, socket: WebSocket) -> Door:
+        self.socket = socket
+        return self
+
+    def message(self, data: bytes) -> None: ...
+    def text(self) -> None: ...
+    def closed(self) -> None: ...
+
+
+async def test_messages_arrive_whole_and_in_order_at_a_peer_that_is_slow_to_read() -> None:
+    door = Door()
+    state = SimpleNamespace(connections=set())
+    server = await asyncio.get_running_loop().create_server(lambda: WebSocket(door, 1 << 20, state), "127.0.0.1", 0)
+    async with server, connect(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/", max_queue=1) as peer:
+        assert door.socket is not None
+        sent = [n.to_bytes(4, "big") * (1 + n * 7919 % 3000) for n in range(4_000)]
+        for n, data in enumerate(sent):
+            door.socket.send([data])
+            if n % 100 == 0:
+                await asyncio.sleep(0)
+        door.socket.send([b"a", b"b"])
+        assert [await peer.recv() for _ in range(len(sent) + 2)] == [*sent, b"a", b"b"]
 
 
 async def test_a_text_message_is_answered_with_a_reason(hub: Open) -> None:
