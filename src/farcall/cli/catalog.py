@@ -25,6 +25,10 @@ from farcall.cli.output import (
 from farcall.cli.remote import path, rest
 from farcall.client.about import availability, duration, shown_to
 from farcall.client.errors import NotFound, RequestError
+from farcall.client.neighbours import with_neighbours
+from farcall.domain.errors import Failure
+
+_SEE = "farcall namespace list shows those that there are."
 
 
 def _functions(page: dict[str, Any], as_json: bool, empty: str) -> None:
@@ -90,9 +94,8 @@ def _list(namespace: str | None, limit: int, as_json: bool) -> bool:
     if namespace and not page["items"]:
         empty = f"There is nothing in {namespace} that you may see."
         if "/" in namespace and not _is_namespace(namespace):
-            raise click.ClickException(
-                f"There is no {namespace}, or you may not know of it; see farcall namespace list."
-            )
+            missing = Failure("not_found", f"There is no {namespace}, or you may not know of it.", _SEE)
+            raise with_neighbours(NotFound(missing), rest(), namespace)
     _functions(page, as_json, empty)
     return True
 
@@ -129,11 +132,11 @@ def show(name: str, as_json: bool) -> None:
     """
     try:
         record = rest().get(path("functions", name))
-    except NotFound:
+    except NotFound as error:
         if _is_namespace(name):
             message = f"{name} is a namespace: farcall list --namespace {name} shows what is in it."
             raise click.ClickException(message) from None
-        raise
+        raise with_neighbours(error, rest(), name) from None
     if as_json:
         print_json(record)
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -41,6 +43,18 @@ def resolved(name: str) -> RemoteFunction:
         shown = f"{function.name.partition('@')[0]}@{function.version}"
         say(f"Warning: {shown} is deprecated: {harmless_line(function.deprecated)}", err=True)
     return function
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """What is done with a function of that name: if there is none, the error tells of names near it."""
+    from farcall.client.errors import NotFound
+    from farcall.client.neighbours import with_neighbours
+
+    try:
+        yield
+    except NotFound as error:
+        raise with_neighbours(error, rest(), name) from None
 
 
 def rest() -> Rest:

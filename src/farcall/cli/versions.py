@@ -6,7 +6,7 @@ import click
 
 from farcall.cli.completion import function_names
 from farcall.cli.output import json_option, print_json, print_table, say, when
-from farcall.cli.remote import path, rest
+from farcall.cli.remote import naming, path, rest
 
 
 @click.command()
@@ -18,7 +18,8 @@ def versions(name: str, as_json: bool) -> None:
     NAME@3, NAME@DIGEST and NAME@ALIAS mean a certain one. NAME alone, and NAME@latest, mean the newest that a worker
     serves, or else the newest.
     """
-    page = rest().get(path("functions", name, "versions"))
+    with naming(name):
+        page = rest().get(path("functions", name, "versions"))
     if as_json:
         print_json(page)
         return
@@ -54,7 +55,8 @@ def set_alias(name: str, alias_name: str, version: str, as_json: bool) -> None:
     """Let ALIAS of the function NAME mean VERSION: a number, a digest, or another alias."""
     from farcall.client.names import Names
 
-    made = Names(rest()).set_alias(name, alias_name, version)
+    with naming(name):
+        made = Names(rest()).set_alias(name, alias_name, version)
     if as_json:
         print_json(made)
     else:
@@ -68,7 +70,8 @@ def list_aliases(name: str, as_json: bool) -> None:
     """The aliases of the function NAME, and how they moved."""
     from farcall.client.names import Names
 
-    found = Names(rest()).aliases(name)
+    with naming(name):
+        found = Names(rest()).aliases(name)
     if as_json:
         print_json(found)
         return
@@ -97,7 +100,8 @@ def rollback(name: str, alias_name: str, as_json: bool) -> None:
     """Let ALIAS of the function NAME mean what it meant before its last move."""
     from farcall.client.names import Names
 
-    made = Names(rest()).roll_back(name, alias_name)
+    with naming(name):
+        made = Names(rest()).roll_back(name, alias_name)
     if as_json:
         print_json(made)
     else:
@@ -112,7 +116,8 @@ def delete_alias(name: str, alias_name: str, as_json: bool) -> None:
     """Remove ALIAS of the function NAME, with its history."""
     from farcall.client.names import Names
 
-    Names(rest()).delete_alias(name, alias_name)
+    with naming(name):
+        Names(rest()).delete_alias(name, alias_name)
     if as_json:
         print_json({"deleted": f"{name}@{alias_name}"})
     else:
@@ -130,7 +135,8 @@ def deprecate(name: str, message: str, undo: bool, as_json: bool) -> None:
 
     if bool(message) == undo:
         raise click.UsageError("Say what callers are to be told, or --undo.")
-    Names(rest()).deprecate(name, message)
+    with naming(name):
+        Names(rest()).deprecate(name, message)
     if as_json:
         print_json({"name": name, "deprecated": message})
     else:
@@ -152,7 +158,8 @@ def delete(name: str, force: bool, yes: bool, as_json: bool) -> None:
 
     if not yes:
         click.confirm(f"Delete {name}?", abort=True, err=True)
-    Names(rest()).delete(name, force=force)
+    with naming(name):
+        Names(rest()).delete(name, force=force)
     if as_json:
         print_json({"deleted": name})
     else:

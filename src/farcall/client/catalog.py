@@ -15,8 +15,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from farcall.client.errors import FarcallError, NotFound, also, from_failure
-from farcall.domain.errors import Failure
+from farcall.client.errors import FarcallError, NotFound, also
+from farcall.client.neighbours import with_neighbours
 
 if TYPE_CHECKING:
     from farcall.client.client import Client
@@ -30,12 +30,11 @@ def find(client: Client, path: str) -> RemoteFunction | None:
     if "/" not in path:
         return None  # a handle: nobody is asked before a name below it is wanted
     try:
-        return client.get(path)
+        return client._get(path)
     except NotFound as error:
         if names_within(client, path):
             return None
-        hint = error.hint or "dir() of the namespace, or farcall list, shows what there is."
-        raise from_failure(Failure("not_found", error.failure.message, hint), path) from None
+        raise with_neighbours(error, client.rest, path) from None
 
 
 def names_below(client: Client, path: str) -> list[str]:
