@@ -162,21 +162,33 @@ def test_an_old_and_a_new_version_are_served_side_by_side_and_an_alias_chooses(s
     assert "not manage it" in refused(world.farcall("alias", "set", name, "mine", "1", who="bob"))
 
 
-def test_callers_of_a_deprecated_version_are_told_once_what_to_use_instead(served: World) -> None:
+def test_callers_of_a_deprecated_version_are_told_once_at_each_line_what_to_use_instead(
+    served: World,
+) -> None:
     world = served
     name = "alice/physics/free_fall"
     ran(world.farcall("deprecate", f"{name}@1", "use alice/physics/fall", who="alice"))
-    done = python(
-        world,
-        "alice",
-        f"""
+    world.write("helper.py", f'import farcall\n\nfall = farcall.get("{name}")\n')
+    script = world.write(
+        "uses.py",
+        f"""\
         import farcall
+        import farcall.catalog
+        import helper
+        from farcall.catalog.alice.physics import free_fall
         for _ in range(2):
             assert farcall.get("{name}")(1.0) == 10.0
+        farcall.catalog.alice.physics.free_fall(1.0)
         """,
     )
+    done = subprocess.run(
+        [sys.executable, str(script)], env=world.environment("alice"), capture_output=True, text=True, check=False
+    )
     ran(done)
-    assert done.stderr.count("DeprecatedFunction: alice/physics/free_fall@1 is deprecated: use alice/physics/fall") == 1
+    told = [line.partition(": DeprecatedFunction: ") for line in done.stderr.splitlines() if "Deprecated" in line]
+    lines = [f"{script.with_name('helper.py')}:3", *(f"{script}:{n}" for n in (4, 6, 7))]
+    assert [place for place, _, _ in told] == lines, done.stderr
+    assert {words for _, _, words in told} == {f"{name}@1 is deprecated: use alice/physics/fall"}
     called = world.farcall("call", name, "time=1", who="alice")
     assert (ran(called).strip(), called.stderr) == (
         "10.0",
