@@ -331,7 +331,9 @@ def test_a_token_of_the_wrong_scope_is_refused_with_the_scope_it_takes(
 ) -> None:
     _, made = ask(world, "POST", "/v1/tokens", {"scopes": [scope]})
     world.tokens["narrow"] = made["token"]
-    refused(world.farcall(*command, who="narrow"), words)
+    done = world.farcall(*command, who="narrow")
+    refused(done, words)
+    assert done.stderr.count(words) == 1
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from farcall.link import Link, LinkError, Unreachable
+from farcall.link import Link, LinkError, Refused, Unreachable
 from farcall.wire import frames
 from farcall.worker.lease import Lease, now
 from farcall.worker.options import Event, EventKind
@@ -98,6 +98,8 @@ class Conversation:
         self._reports.disconnected()
         if (self.leaving or self.refused) and error is None:
             return  # we closed it
+        if isinstance(error, Refused):
+            return  # it is not dialled again, and whoever runs the link is told why
         reason = "The line to the hub broke." if error is None else error.failure.message
         self._on_event(Event(EventKind.DISCONNECTED, reason, failure=None if error is None else error.failure))
 
