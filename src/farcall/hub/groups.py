@@ -17,6 +17,7 @@ from farcall.domain.errors import Refused
 from farcall.hub import audit, ports
 from farcall.hub.accounts import Accounts
 from farcall.hub.bounds import DEFAULT_BOUNDS, Bounds, bound_for, full
+from farcall.hub.wanted import changed_meanwhile
 
 Role = Literal["member", "manager"]
 
@@ -123,7 +124,7 @@ class Groups:
                 "Ask one of its managers, or make one of its members a manager.",
             )
         person = await self._person(member)
-        command = ports.PutMember(group.key, person.key, role, subject.key, self._wall())
+        command = ports.PutMember(group.key, person.key, role, subject.key, self._wall(), subject.access_epoch)
         outcome = await self._store.do(
             audit.recorded(
                 command, subject, "group.add", path=group.handle, about=person.key, target=person.handle, role=role
@@ -153,6 +154,8 @@ class Groups:
                 f"{person.handle} is the only manager of {group.handle}.",
                 "Make somebody else a manager first, or delete the group.",
             )
+        if outcome is ports.Outcome.DENIED:
+            raise changed_meanwhile()
         if outcome is not ports.Outcome.OK:
             raise Refused("not_found", f"{person.handle} is no member of {group.handle}.")
         self._tell([person.key])

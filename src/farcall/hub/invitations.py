@@ -21,9 +21,10 @@ from blake3 import blake3
 
 from farcall.domain import access, names, people
 from farcall.domain.errors import Refused
-from farcall.hub import audit, groups, invitation_letter, mail, offers, ports, subjects
+from farcall.hub import audit, groups, invitation_letter, mail, offers, ports
 from farcall.hub.accounts import Accounts
 from farcall.hub.bounds import DEFAULT_BOUNDS, Bounds, bound_for
+from farcall.hub.inviter import offered
 from farcall.hub.shares import too_many
 from farcall.hub.wanted import Wanted, shareable, within_own
 from farcall.hub.whereabouts import NOWHERE, Whereabouts
@@ -208,7 +209,7 @@ class Invitations:
         more.
         """
         found = _standing(row, self._wall())
-        return "revoked" if found == "open" and not await self._still_offered(row) else found
+        return "revoked" if found == "open" and await offered(self._store, row, self._wall()) is None else found
 
     async def offer(self, row: ports.InvitationRow) -> offers.Offer:
         """What is there to be had; only for whoever holds the secret."""
@@ -259,10 +260,9 @@ class Invitations:
             raise Refused("invalid_request", f"You own {row.place} already.")
         if account.email_confirmed_at is None and await self._proves(row):
             await self._accounts.confirm(account, row.email)
-        command = ports.AcceptInvitation(row.key, account.key, self._wall())
-        outcome = await self._store.do(
-            audit.recorded(command, subject, "invitation.accept", path=row.place, about=row.by, target=account.handle)
-        )
+        outcome = ports.Outcome.DENIED
+        while outcome is ports.Outcome.DENIED:  # what the inviter may give has changed since it was looked at
+            outcome = await self._take(subject, row, account)
         if outcome is not ports.Outcome.OK:
             await self._require_open(await self._row(row.key))
             raise Refused("conflict", "The invitation has just changed.", "Look at it again.")
@@ -273,6 +273,20 @@ class Invitations:
             if (grant.path, grant.grantee) == (row.path, account.key):
                 return grant
         raise Refused("conflict", f"{row.by_handle} has taken it back meanwhile.")
+
+    async def _take(
+        self, subject: access.Subject, row: ports.InvitationRow, account: ports.AccountRow
+    ) -> ports.Outcome:
+        """Nobody gives more than they have when it is accepted: that is checked again with the commit."""
+        now = self._wall()
+        given = await offered(self._store, row, now)
+        if given is None:
+            raise Refused("invitation_closed", *closed(row, "revoked"))
+        command = ports.AcceptInvitation(row.key, account.key, now, given.epoch, given.terms)
+        outcome: ports.Outcome = await self._store.do(
+            audit.recorded(command, subject, "invitation.accept", path=row.place, about=row.by, target=account.handle)
+        )
+        return outcome
 
     async def decline(self, subject: access.Subject, reference: str) -> None:
         """Say no; it cannot be accepted any more. Raises Refused."""
@@ -337,16 +351,6 @@ class Invitations:
         standing = await self.standing(row)
         if standing != "open":
             raise Refused("invitation_closed", *closed(row, standing))
-
-    async def _still_offered(self, row: ports.InvitationRow) -> bool:
-        """Whether who invited could share it today."""
-        inviter = await self._store.account(key=row.by)
-        if inviter is None or inviter.disabled:
-            return False
-        subject = await subjects.load(self._store, inviter, self._wall())
-        if row.group is not None:
-            return inviter.admin or groups.manages(subject, row.group)
-        return inviter.admin or access.level_at(subject, row.path) >= access.Level.MANAGE
 
     async def _row(self, key: int) -> ports.InvitationRow:
         row = await self._store.invitation(key=key)

@@ -16,6 +16,7 @@ from farcall.hub import audit, ports
 from farcall.hub.accounts import Accounts
 from farcall.hub.bounds import DEFAULT_BOUNDS, Bounds, bound_for, full
 from farcall.hub.catalog import Catalog, asked_path
+from farcall.hub.wanted import changed_meanwhile
 from farcall.hub.workers import Workers
 
 
@@ -129,11 +130,15 @@ class Names:
         path = _function(f"{where}/{name or row.name.rpartition('/')[2]}")
         passes = links.passes_on(subject, path, row.name)
         bound = self._bounds.functions_per_handle
-        command = ports.PutLink(path, row.function, passes, subject.key, time.time(), bound_for(subject, bound))
+        command = ports.PutLink(
+            path, row.function, passes, subject.key, time.time(), bound_for(subject, bound), subject.access_epoch
+        )
         outcome = await self._store.do(audit.recorded(command, subject, "link.create", path=path, target=row.name))
         if outcome is ports.Outcome.FULL:
             what = f"Functions and links below {names.handle_of(path)} are"
             raise full(what, bound, "Take some away, with farcall namespace remove or farcall delete.")
+        if outcome is ports.Outcome.DENIED:
+            raise changed_meanwhile()
         if outcome is ports.Outcome.CONFLICT:
             raise Refused("conflict", f"{path} is taken.", "Link it under another name, with --as.")
         if outcome is ports.Outcome.MISSING:

@@ -12,7 +12,7 @@ from farcall.hub import audit, ports
 from farcall.hub.accounts import Accounts
 from farcall.hub.bounds import DEFAULT_BOUNDS, Bounds, bound_for, full
 from farcall.hub.passed_on import Giver, offered_on, passed_on
-from farcall.hub.wanted import Wanted, shareable, within_own
+from farcall.hub.wanted import Wanted, changed_meanwhile, shareable, within_own
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,7 @@ class Shares:
             wanted.expires_at,
             wanted.limits.json(),
             at_most=bound_for(subject, self._bounds.shares_per_account),
+            by_epoch=subject.access_epoch,
         )
         outcome = await self._store.do(
             audit.recorded(
@@ -74,6 +75,8 @@ class Shares:
         )
         if outcome is ports.Outcome.FULL:
             raise too_many(self._bounds)
+        if outcome is ports.Outcome.DENIED:
+            raise changed_meanwhile()
         await self._changed(grantee.key)
         for row in await self._store.grants_to(grantee.key):
             if (row.path, row.grantee) == (where, grantee.key):

@@ -116,7 +116,9 @@ class Tokens:
         if subject.expires_at is not None:
             expires_at = min(subject.expires_at, expires_at or subject.expires_at)
         at_most = bound_for(subject, self._bounds.tokens_per_account)
-        return await self.issue(subject.key, label, wanted, limits, expires_at, subject, at_most=at_most)
+        return await self.issue(
+            subject.key, label, wanted, limits, expires_at, subject, at_most=at_most, by=subject.token
+        )
 
     async def issue(
         self,
@@ -129,21 +131,25 @@ class Tokens:
         *,
         kind: str = "made",
         at_most: int | None = None,
+        by: int = 0,
         keep: Callable[[str], None] = lambda token: None,
     ) -> NewToken:
         """A token for an account, without asking who wants it; `keep` is given its text before it is committed.
 
-        Raises Refused (quota_exceeded) if the account has `at_most` already.
+        Raises Refused: quota_exceeded if the account has `at_most` already, unauthenticated if the token with the key
+        `by` was revoked.
         """
         text = make(os.urandom(32))
         keep(text)
         command = ports.CreateToken(
-            account, digest(text), label[:_LABEL_LENGTH_LIMIT], scopes, only, time.time(), expires_at, kind, at_most
+            account, digest(text), label[:_LABEL_LENGTH_LIMIT], scopes, only, time.time(), expires_at, kind, at_most, by
         )
         what = "login" if kind == "login" else "token.create"
         key = await self._store.do(
             audit.recorded(command, actor, what, about=account, scopes=" ".join(scopes), only=" ".join(only) or None)
         )
+        if key is ports.Outcome.DENIED:
+            raise Refused("unauthenticated", "The token was revoked.", "Make a new one, or log in again.")
         if key is ports.Outcome.FULL:
             raise full(
                 "Your tokens, counting those that ended within the last 24 hours, are",

@@ -36,6 +36,11 @@ def shareable(subject: access.Subject, wanted: Wanted, now: float) -> str:
     return where
 
 
+def changed_meanwhile() -> Refused:
+    """Refused (conflict): whoever asks may do something else by now than when that was checked."""
+    return Refused("conflict", "What you may do has changed at this very moment.", "Try again.")
+
+
 def within_own(subject: access.Subject, where: str, wanted: Wanted) -> Wanted:
     """The same within what the subject itself has: nobody passes on for longer, nor more."""
     ends_at = access.manages_until(subject, where)

@@ -119,11 +119,18 @@ class MemoryCatalog:
         self.accounts[account] = replace(row, access_epoch=row.access_epoch + 1)
         return True
 
+    def access_changed(self, account: int, epoch: int | None) -> bool:
+        """Whether the account may do something else by now than it might at that epoch."""
+        row = self.accounts.get(account)
+        return epoch is not None and (row is None or row.disabled or row.access_epoch != epoch)
+
     def create_token(self, command: CreateToken) -> int | Outcome:
         if command.account not in self.accounts:
             return Outcome.MISSING
         if any(digest == command.digest for digest, _ in self.tokens.values()):
             return Outcome.CONFLICT
+        if command.by_token and self.tokens[command.by_token][1].revoked_at is not None:
+            return Outcome.DENIED
         if command.at_most is not None and self._tokens_held(command) >= command.at_most:
             return Outcome.FULL
         key = len(self.tokens) + 1
@@ -167,6 +174,8 @@ class MemoryCatalog:
         return None
 
     def put_grant(self, command: PutGrant) -> int | Outcome:
+        if self.access_changed(command.by, command.by_epoch):
+            return Outcome.DENIED
         replaced = self.grants.get((command.path, command.grantee))
         if replaced is None or replaced.by != command.by:
             if command.at_most is not None and self.shares_given(command.by, command.at) >= command.at_most:

@@ -308,6 +308,8 @@ class MemoryFunctions:
         if self._taken(command.path):
             there = self.names.get(command.path) or self.links.get(command.path, (0, False))[0]
             return Outcome.DUPLICATE if there == command.function else Outcome.CONFLICT
+        if self.catalog.access_changed(command.by, command.by_epoch):
+            return Outcome.DENIED
         if not self._functions_fit(command.path, command.at, command.at_most):
             return Outcome.FULL
         self.links[command.path] = (command.function, command.passes)

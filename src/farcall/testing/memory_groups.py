@@ -58,6 +58,8 @@ class MemoryGroups:
     def put_member(self, command: PutMember) -> Outcome:
         if (self._kind(command.group), self._kind(command.account)) != ("group", "person"):
             return Outcome.MISSING
+        if self.catalog.access_changed(command.by, command.by_epoch):
+            return Outcome.DENIED
         if command.role != "manager" and self._is_last_manager(command.group, command.account):
             return Outcome.CONFLICT
         self._put(command.group, command.account, command.role)

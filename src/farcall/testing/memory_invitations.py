@@ -10,6 +10,7 @@ from farcall.hub.ports import (
     CloseInvitation,
     ExpireGrants,
     GrantRow,
+    GrantTerms,
     InvitationRow,
     NoteMail,
     Outcome,
@@ -75,15 +76,17 @@ class MemoryInvitations:
         row = self.rows.get(command.key)
         if row is None or command.account not in self.catalog.accounts:
             return Outcome.MISSING
+        if self.catalog.access_changed(row.by, command.by_epoch):
+            return Outcome.DENIED
         if row.state != "open" or (row.expires_at is not None and row.expires_at <= command.at):
             return Outcome.STALE
         self.rows[row.key] = replace(row, state="accepted", settled_at=command.at, accepted_by=command.account)
+        terms = command.terms or GrantTerms(row.grant_expires_at, row.limits)
         if row.path:
-            self.catalog.put_grant(
-                PutGrant(
-                    row.path, command.account, row.level, row.by, command.at, row.grant_expires_at, row.limits, row.key
-                )
+            grant = PutGrant(
+                row.path, command.account, row.level, row.by, command.at, terms.expires_at, terms.limits, row.key
             )
+            self.catalog.put_grant(grant)
         if row.group is not None:
             members = self.catalog.members
             if members.get((row.group, command.account)) != "manager":

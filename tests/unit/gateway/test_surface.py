@@ -187,7 +187,7 @@ async def test_shares_are_made_listed_and_taken_back(world: World) -> None:
     shares = (await get(world, "/v1/shares", "bob")).json()["items"]
     assert [(share["path"], share["handle"], share["can"]) for share in shares] == [("alice/double", "bob", "invoke")]
     answer = await world.http.delete(f"/v1/shares/{shares[0]['id']}", headers=world.of("alice"))
-    assert answer.status_code == 204
+    assert (answer.status_code, answer.json()["ended"][0]["id"]) == (200, shares[0]["id"])
     gone = await world.http.post("/v1/functions/alice/double/invocations", json={"args": [1]}, headers=world.of("bob"))
     refused(gone, 404, "not_found")
 

@@ -134,8 +134,8 @@ async def test_failed_logins_are_recorded_for_whom_they_concern(house: House, lo
 async def test_an_owner_reads_what_concerns_the_own_things_and_an_administrator_everything(
     house: House, log: AuditLog
 ) -> None:
-    alice, bob = await house.subject("alice"), await house.subject("bob")
-    await house.shares.share(alice, "bob", Wanted("alice/f"))
+    await house.shares.share(await house.subject("alice"), "bob", Wanted("alice/f"))
+    bob = await house.subject("bob")
     await house.shares.share(bob, "alice", Wanted("bob/g", "view"))
     await house.accounts.tokens.create(bob)
     shares = [("alice", "share.create", "alice/f"), ("bob", "share.create", "bob/g")]

@@ -68,7 +68,8 @@ class Rename:
 @dataclass(slots=True)
 class PutLink:
     """Link the function into a namespace. OK · DUPLICATE (it is there) · CONFLICT (the name is taken) · MISSING · FULL
-    (there are `at_most` functions and links below the handle).
+    (there are `at_most` functions and links below the handle) · DENIED (`by_epoch` is not the access epoch of `by` any
+    more).
     """
 
     path: str
@@ -77,6 +78,7 @@ class PutLink:
     by: int
     at: float
     at_most: int | None = None
+    by_epoch: int | None = None
 
 
 @dataclass(slots=True)

@@ -83,7 +83,7 @@ class SetDisabled:
 class CreateToken:
     """`digest` is blake3 of the token (32 bytes); the token itself is never stored. Outcome: key (int), or MISSING
     (no such account), or CONFLICT (the digest is taken), or FULL: with `at_most`, the account has so many of kind made
-    that are good, or were within the last 24 hours."""
+    that are good, or were within the last 24 hours; or DENIED: the token `by_token` was revoked."""
 
     account: int
     digest: bytes
@@ -94,6 +94,7 @@ class CreateToken:
     expires_at: float | None
     kind: str = "made"  # or login
     at_most: int | None = None
+    by_token: int = 0
 
 
 @dataclass(slots=True)
@@ -109,8 +110,9 @@ class RevokeToken:
 class PutGrant:
     """Grant `level` (view, invoke, manage) on a function or namespace. Bumps the epochs of all whom it concerns: the
     grantee, a group's members, everybody. Outcome: key (int), or MISSING (no such grantee), or FULL: with `at_most`,
-    `by` has made so many that have not ended, with invitations that wait. A second grant on the path replaces the first
-    and keeps the key."""
+    `by` has made so many that have not ended, with invitations that wait; or DENIED: `by_epoch`, at which the right of
+    `by` was checked, is not their access epoch any more. A second grant on the path replaces the first and keeps the
+    key."""
 
     path: str
     grantee: int
@@ -121,6 +123,7 @@ class PutGrant:
     limits: str = "{}"  # JSON
     invitation: int | None = None
     at_most: int | None = None
+    by_epoch: int | None = None
 
 
 @dataclass(slots=True)

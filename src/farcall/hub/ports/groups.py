@@ -25,7 +25,8 @@ class CreateGroup:
 class PutMember:
     """Let a person be a member or a manager; bumps the person's epoch.
 
-    OK · MISSING (no such group or person) · CONFLICT (the last manager would become a member).
+    OK · MISSING (no such group or person) · CONFLICT (the last manager would become a member) · DENIED (`by_epoch` is
+    not the access epoch of `by` any more).
     """
 
     group: int
@@ -33,6 +34,7 @@ class PutMember:
     role: str  # member, manager
     by: int
     at: float
+    by_epoch: int | None = None
 
 
 @dataclass(slots=True)

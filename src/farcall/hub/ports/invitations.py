@@ -25,16 +25,28 @@ class PutInvitation:
     at_most: int | None = None
 
 
+@dataclass(slots=True, frozen=True)
+class GrantTerms:
+    """When a grant ends, and its limits, as JSON."""
+
+    expires_at: float | None
+    limits: str
+
+
 @dataclass(slots=True)
 class AcceptInvitation:
     """What it offers becomes the account's, in this transaction: a grant as by `PutGrant`, or membership in the group.
 
-    OK · MISSING (no such invitation, or account) · STALE (it is not open any more, or has expired by `at`).
+    `terms` is what whoever invited may give by now, else it gives what it says. OK · MISSING (no such invitation, or
+    account) · STALE (it is not open any more, or has expired by `at`) · DENIED (`by_epoch`, at which that was found
+    out, is not the inviter's access epoch any more).
     """
 
     key: int
     account: int
     at: float
+    by_epoch: int | None = None
+    terms: GrantTerms | None = None
 
 
 @dataclass(slots=True)

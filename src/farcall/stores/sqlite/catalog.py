@@ -14,12 +14,12 @@ from farcall.hub.ports import (
     RevokeToken,
     SetDisabled,
 )
-from farcall.stores.sqlite.bounds import Bounds
+from farcall.stores.sqlite.guards import Guards
 
 _encode_json = msgspec.json.encode
 
 
-class CatalogCommands(Bounds):
+class CatalogCommands(Guards):
     """Each method carries out one command and returns its outcome."""
 
     def begin_epoch(self, command: BeginEpoch) -> int:
@@ -52,6 +52,8 @@ class CatalogCommands(Bounds):
     def create_token(self, command: CreateToken) -> int | Outcome:
         if self.one("access_of", command.account) is None:
             return Outcome.MISSING
+        if self.token_ended(command.by_token):
+            return Outcome.DENIED
         if not self.token_fits(command):
             return Outcome.FULL
         scopes = _encode_json(command.scopes).decode()
@@ -72,6 +74,8 @@ class CatalogCommands(Bounds):
         return _found(self.one("revoke_token", command.account, command.token, command.at))
 
     def put_grant(self, command: PutGrant) -> int | Outcome:
+        if self.access_changed(command.by, command.by_epoch):
+            return Outcome.DENIED
         if not self.grant_fits(command):
             return Outcome.FULL
         if not self._bump(command.grantee):

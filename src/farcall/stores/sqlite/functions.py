@@ -30,12 +30,12 @@ from farcall.hub.ports import (
     VersionSpec,
 )
 from farcall.stores.sqlite import rows, searching
-from farcall.stores.sqlite.bounds import Bounds
+from farcall.stores.sqlite.guards import Guards
 
 _encode_json = msgspec.json.encode
 
 
-class FunctionCommands(Bounds):
+class FunctionCommands(Guards):
     """Each method carries out one command and returns its outcome."""
 
     @property
@@ -242,6 +242,8 @@ class FunctionCommands(Bounds):
         if self._taken(command.path):
             there = self.one("function_key", command.path) == command.function
             return Outcome.DUPLICATE if there else Outcome.CONFLICT
+        if self.access_changed(command.by, command.by_epoch):
+            return Outcome.DENIED
         if self.functions_left(command.path, command.at, command.at_most) < 1:
             return Outcome.FULL
         self.one("put_link", command.path, command.function, command.passes, command.by, command.at)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from farcall.hub.ports import CreateGroup, DeleteGroup, Outcome, PutMember, RemoveMember
-from farcall.stores.sqlite.bounds import Bounds
+from farcall.stores.sqlite.guards import Guards
 
 _TRACES = ("drop_members", "drop_grants_of_group", "drop_namespaces_of_group")
 
 
-class GroupCommands(Bounds):
+class GroupCommands(Guards):
     """Each method carries out one command and returns its outcome."""
 
     def create_group(self, command: CreateGroup) -> int | Outcome:
@@ -30,6 +30,8 @@ class GroupCommands(Bounds):
         kinds = self.one("kind_of", command.group), self.one("kind_of", command.account)
         if kinds != ("group", "person"):
             return Outcome.MISSING
+        if self.access_changed(command.by, command.by_epoch):
+            return Outcome.DENIED
         if command.role != "manager" and self._is_last_manager(command.group, command.account):
             return Outcome.CONFLICT
         self.one("put_member", command.group, command.account, command.role, command.by, command.at)

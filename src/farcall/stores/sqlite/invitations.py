@@ -45,14 +45,17 @@ class InvitationCommands(CatalogCommands):
     def accept_invitation(self, command: AcceptInvitation) -> Outcome:
         if self.one("access_of", command.account) is None:
             return Outcome.MISSING
+        inviter = self.one("inviter_of", command.key)
+        if inviter is not None and self.access_changed(inviter, command.by_epoch):
+            return Outcome.DENIED
         accepted = self.one("accept_invitation", command.key, command.account, command.at)
         if accepted is None:
             return Outcome.STALE if self.one("invitation_by_key", command.key) else Outcome.MISSING
-        path, level, group, limits, by, grant_expires_at = accepted
+        path, level, group, limits, by, ends_at = accepted
+        if command.terms is not None:
+            ends_at, limits = command.terms.expires_at, command.terms.limits
         if path:
-            self.put_grant(
-                PutGrant(path, command.account, level, by, command.at, grant_expires_at, limits, command.key)
-            )
+            self.put_grant(PutGrant(path, command.account, level, by, command.at, ends_at, limits, command.key))
         if group is not None:
             self.one("join_group", group, command.account, level, by, command.at)
             self.one("bump_epoch", command.account)

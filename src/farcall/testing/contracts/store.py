@@ -9,6 +9,7 @@ from farcall.testing.contracts.store_bounds import BoundsContract
 from farcall.testing.contracts.store_catalog import CatalogContract
 from farcall.testing.contracts.store_functions import FunctionsContract
 from farcall.testing.contracts.store_groups import GroupsContract
+from farcall.testing.contracts.store_guards import GuardsContract
 from farcall.testing.contracts.store_invitations import InvitationsContract
 from farcall.testing.contracts.store_missed import MissedContract
 from farcall.testing.contracts.store_people import PeopleContract
@@ -27,6 +28,7 @@ class StoreContract(
     FunctionsContract,
     PeopleContract,
     GroupsContract,
+    GuardsContract,
     InvitationsContract,
     MissedContract,
     PresenceContract,

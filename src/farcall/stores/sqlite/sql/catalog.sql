@@ -41,6 +41,9 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
 ON CONFLICT DO NOTHING
 RETURNING key
 
+-- name: token_is_good
+SELECT 1 FROM tokens WHERE key = ?1 AND revoked_at IS NULL
+
 -- name: revoke_token
 UPDATE tokens SET revoked_at = coalesce(revoked_at, ?3) WHERE key = ?2 AND account = ?1 RETURNING key
 

@@ -56,6 +56,9 @@ UPDATE invitations SET state = 'accepted', settled_at = ?3, accepted_by = ?2
 WHERE key = ?1 AND state = 'open' AND (expires_at IS NULL OR expires_at > ?3)
 RETURNING path, level, group_account, limits, invited_by, grant_expires_at
 
+-- name: inviter_of
+SELECT invited_by FROM invitations WHERE key = ?1
+
 -- name: close_invitation
 UPDATE invitations SET state = ?2, settled_at = ?3
 WHERE key = ?1 AND (state = 'open' OR (state = 'declined' AND ?2 = 'revoked'))

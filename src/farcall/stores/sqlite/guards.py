@@ -1,4 +1,4 @@
-"""Whether there is room for more of what accounts make. Runs in the writer's thread, within its transaction."""
+"""What a command presumes, looked at where it cannot change any more: in the writer's transaction."""
 
 from __future__ import annotations
 
@@ -7,8 +7,16 @@ from farcall.hub.ports import BOUND_MEMORY_SECONDS, CreateGroup, CreateToken, Ma
 from farcall.stores.sqlite.queries import Speaker
 
 
-class Bounds(Speaker):
-    """Answers for commands that carry a bound."""
+class Guards(Speaker):
+    """Answers for commands that carry a bound, or the epoch at which the right to give them was checked."""
+
+    def access_changed(self, account: int, epoch: int | None) -> bool:
+        """Whether the account may do something else by now than it might at that epoch."""
+        return epoch is not None and self.one("access_of", account) != (epoch, 0)
+
+    def token_ended(self, key: int) -> bool:
+        """Whether the token with this key was revoked; 0 is none."""
+        return key != 0 and self.one("token_is_good", key) is None
 
     def token_fits(self, command: CreateToken) -> bool:
         """Whether the account may have one more."""
