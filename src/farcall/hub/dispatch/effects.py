@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from farcall.domain.errors import Failure
 from farcall.domain.model import Completion, NewInvocation, Settlement
@@ -12,44 +13,38 @@ from farcall.hub.dispatch.events import LaneKey
 RequeueRow = tuple[bytes, int, int, int, str, str]  # (id, fence, tries left, attempt, worker, reason)
 
 
-@dataclass(slots=True)
-class CommitAccept:
+class CommitAccept(msgspec.Struct):
     """Insert these; AcceptCommitted or AcceptRejected follows."""
 
     items: Sequence[NewInvocation]
     acknowledge: bool
 
 
-@dataclass(slots=True)
-class CommitLease:
+class CommitLease(msgspec.Struct):
     """(id, fence, worker, attempt); LeaseCommitted follows, and only then the offer."""
 
     items: Sequence[tuple[bytes, int, str, int]]
 
 
-@dataclass(slots=True)
-class CommitComplete:
+class CommitComplete(msgspec.Struct):
     """Record these outcomes; CompleteCommitted or CompleteStale follows."""
 
     items: Sequence[Completion]
 
 
-@dataclass(slots=True)
-class CommitRequeue:
+class CommitRequeue(msgspec.Struct):
     """Attempts that ended without an outcome."""
 
     items: Sequence[RequeueRow]
 
 
-@dataclass(slots=True)
-class CommitCancel:
+class CommitCancel(msgspec.Struct):
     """Flag these; CancelCommitted follows."""
 
     ids: Sequence[bytes]
 
 
-@dataclass(slots=True)
-class Claim:
+class Claim(msgspec.Struct):
     """Ask the store for more of a lane, after the last one taken; Claimed follows."""
 
     lane: LaneKey
@@ -57,8 +52,7 @@ class Claim:
     after: bytes
 
 
-@dataclass(slots=True)
-class Offered:
+class Offered(msgspec.Struct):
     """One attempt: what the worker is sent."""
 
     invocation: NewInvocation
@@ -66,26 +60,22 @@ class Offered:
     attempt: int
 
 
-@dataclass(slots=True)
-class Offer:
+class Offer(msgspec.Struct):
     worker: str
     items: Sequence[Offered]
 
 
-@dataclass(slots=True)
-class Recall:
+class Recall(msgspec.Struct):
     worker: str
     items: Sequence[tuple[bytes, int]]
 
 
-@dataclass(slots=True)
-class CancelAttempts:
+class CancelAttempts(msgspec.Struct):
     worker: str
     items: Sequence[tuple[bytes, int]]
 
 
-@dataclass(slots=True)
-class Acknowledge:
+class Acknowledge(msgspec.Struct):
     """Drop from the worker's outbox; `stale` were refused."""
 
     worker: str
@@ -93,53 +83,46 @@ class Acknowledge:
     stale: Sequence[tuple[bytes, int]] = ()
 
 
-@dataclass(slots=True)
-class Accepted:
+class Accepted(msgspec.Struct):
     """Tell callers that asked: committed."""
 
     ids: Sequence[bytes]
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(msgspec.Struct):
     """Tell whoever waits for these."""
 
     items: Sequence[Settlement]
 
 
-@dataclass(slots=True)
-class Refuse:
+class Refuse(msgspec.Struct):
     """Tell whoever waits: not accepted, no record."""
 
     ids: Sequence[bytes]
     failure: Failure
 
 
-@dataclass(slots=True)
-class Remember:
+class Remember(msgspec.Struct):
     """A line of the timeline beyond the ordinary: (id, what, detail)."""
 
     items: Sequence[tuple[bytes, str, dict[str, object]]]
 
 
-@dataclass(slots=True)
-class Missed:
+class Missed(msgspec.Struct):
     """Calls by these accounts fail, or wait for long, since no worker serves the version."""
 
     version: int
     callers: Sequence[int]
 
 
-@dataclass(slots=True)
-class WorkerGone:
+class WorkerGone(msgspec.Struct):
     """The core has given the worker up (`lost`), or it left (`gone`): its presence ends."""
 
     worker: str
     state: str
 
 
-@dataclass(slots=True)
-class WakeAt:
+class WakeAt(msgspec.Struct):
     """Send a Tick at this monotonic time at the latest."""
 
     mono: float

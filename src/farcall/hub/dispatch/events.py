@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 from farcall.domain.errors import Failure
 from farcall.domain.model import FunctionOptions, NewInvocation
@@ -16,15 +18,14 @@ from farcall.domain.states import AttemptState
 LaneKey = tuple[int, int, int]  # (version, priority, caller)
 
 
-class Now(NamedTuple):
+class Now(msgspec.Struct, frozen=True, gc=False):
     """`mono` for leases and timeouts, `wall` for durable deadlines; both in seconds."""
 
     mono: float
     wall: float
 
 
-@dataclass(slots=True)
-class VersionFacts:
+class VersionFacts(msgspec.Struct):
     """What the core must know of a version before anything of it is submitted or claimed."""
 
     version: int
@@ -32,8 +33,7 @@ class VersionFacts:
     options: FunctionOptions
 
 
-@dataclass(slots=True)
-class Submitted:
+class Submitted(msgspec.Struct):
     """New invocations whose access and arguments were checked.
 
     `eager`: the caller waits for the result, so the first offer may precede the commit (never for `never_twice`).
@@ -46,23 +46,20 @@ class Submitted:
     acknowledge: bool
 
 
-@dataclass(slots=True)
-class AcceptCommitted:
+class AcceptCommitted(msgspec.Struct):
     """`acknowledge`: the caller wants to hear of it."""
 
     ids: Sequence[bytes]
     acknowledge: bool = True
 
 
-@dataclass(slots=True)
-class AcceptRejected:
+class AcceptRejected(msgspec.Struct):
     """Not accepted after all: duplicate, conflict, or access changed. An open attempt is cancelled."""
 
     ids: Sequence[bytes]
 
 
-@dataclass(slots=True)
-class Claimed:
+class Claimed(msgspec.Struct):
     """The store's answer to a `Claim`. `exhausted`: the lane has no more. Neither that nor items: the claim failed."""
 
     lane: LaneKey
@@ -70,8 +67,7 @@ class Claimed:
     exhausted: bool
 
 
-@dataclass(slots=True)
-class Reclaimed:
+class Reclaimed(msgspec.Struct):
     """A queued invocation that comes (back) from the store; `fence` of a recorded lease, or 0."""
 
     invocation: NewInvocation
@@ -81,8 +77,7 @@ class Reclaimed:
     cancelled: bool = False
 
 
-@dataclass(slots=True)
-class Recovered:
+class Recovered(msgspec.Struct):
     """First event after a start: what the store holds. Boots that had presence may resume until `grace_until` (mono).
 
     Nothing recovered is offered before every boot in `expected` has joined again or the grace is over.
@@ -95,8 +90,7 @@ class Recovered:
     grace_until: float
 
 
-@dataclass(slots=True)
-class Resumed:
+class Resumed(msgspec.Struct):
     """What a worker that (re)joined still holds; `invocation` is the store's record if it is known and not final."""
 
     id: bytes
@@ -104,8 +98,7 @@ class Resumed:
     queued: Reclaimed | None = None
 
 
-@dataclass(slots=True)
-class WorkerJoined:
+class WorkerJoined(msgspec.Struct):
     """A worker registered (again). A boot that is AWAY returns; an unknown boot is somebody new."""
 
     worker: str
@@ -116,51 +109,43 @@ class WorkerJoined:
     resumes: Sequence[Resumed] = ()
 
 
-@dataclass(slots=True)
-class Served:
+class Served(msgspec.Struct):
     """The full list of versions that the worker serves from now on."""
 
     worker: str
     versions: Sequence[int]
 
 
-@dataclass(slots=True)
-class Credits:
+class Credits(msgspec.Struct):
     worker: str
     credit: int
 
 
-@dataclass(slots=True)
-class WorkerDisconnected:
+class WorkerDisconnected(msgspec.Struct):
     worker: str
 
 
-@dataclass(slots=True)
-class HeartbeatSeen:
+class HeartbeatSeen(msgspec.Struct):
     worker: str
 
 
-@dataclass(slots=True)
-class Draining:
+class Draining(msgspec.Struct):
     worker: str
 
 
-@dataclass(slots=True)
-class Started:
+class Started(msgspec.Struct):
     worker: str
     items: Sequence[tuple[bytes, int]]
 
 
-@dataclass(slots=True)
-class Returned:
+class Returned(msgspec.Struct):
     """(id, fence, reason): never started."""
 
     worker: str
     items: Sequence[tuple[bytes, int, str]]
 
 
-@dataclass(slots=True)
-class Finish:
+class Finish(msgspec.Struct):
     """Outcome of one attempt; `state` is SUCCEEDED, FAILED, CANCELLED or LOST."""
 
     id: bytes
@@ -194,34 +179,29 @@ class FinishLike(Protocol):
     def cpu_seconds(self) -> float: ...
 
 
-@dataclass(slots=True)
-class Finished:
+class Finished(msgspec.Struct):
     worker: str
     items: Sequence[FinishLike]
 
 
-@dataclass(slots=True)
-class StreamDelivered:
+class StreamDelivered(msgspec.Struct):
     """At least one item of this attempt's stream reached the caller."""
 
     id: bytes
     fence: int
 
 
-@dataclass(slots=True)
-class CompleteCommitted:
+class CompleteCommitted(msgspec.Struct):
     ids: Sequence[bytes]
 
 
-@dataclass(slots=True)
-class CompleteStale:
+class CompleteStale(msgspec.Struct):
     """The store refused these outcomes: what it holds is final already, or newer."""
 
     items: Sequence[tuple[bytes, int]]
 
 
-@dataclass(slots=True)
-class CommitFailed:
+class CommitFailed(msgspec.Struct):
     """A transaction was rolled back. Accepts in it are refused; the rest is written again when the store works."""
 
     accepts: Sequence[bytes] = ()
@@ -232,79 +212,67 @@ class CommitFailed:
     claims: Sequence[LaneKey] = ()
 
 
-@dataclass(slots=True)
-class StoreWorks:
+class StoreWorks(msgspec.Struct):
     """A probe was committed after a failure: pending commands may be written again."""
 
 
-@dataclass(slots=True)
-class LeaseCommitted:
+class LeaseCommitted(msgspec.Struct):
     ids: Sequence[bytes]
 
 
-@dataclass(slots=True)
-class LeaseStale:
+class LeaseStale(msgspec.Struct):
     """The store refused these leases: it holds an end, a wish to cancel, or something newer."""
 
     ids: Sequence[bytes]
 
 
-@dataclass(slots=True)
-class CancelRequested:
+class CancelRequested(msgspec.Struct):
     """The wish is being made durable; `reason` is said in the failure."""
 
     ids: Sequence[bytes]
     reason: str = "cancelled by its caller"
 
 
-@dataclass(slots=True)
-class CancelCommitted:
+class CancelCommitted(msgspec.Struct):
     ids: Sequence[bytes]
 
 
-@dataclass(slots=True)
-class CancelStale:
+class CancelStale(msgspec.Struct):
     """The store has nothing to cancel under these ids: they ended before, or are unknown."""
 
     ids: Sequence[bytes]
 
 
-@dataclass(slots=True)
-class CallerGone:
+class CallerGone(msgspec.Struct):
     """A waiting caller's channel is gone; its invocations go on."""
 
     caller: int
 
 
-@dataclass(slots=True)
-class AccessChanged:
+class AccessChanged(msgspec.Struct):
     """The caller may no longer invoke these versions: what is queued of theirs is cancelled with a reason."""
 
     caller: int
     versions: Sequence[int]
 
 
-@dataclass(slots=True)
-class VersionPublished:
+class VersionPublished(msgspec.Struct):
     facts: VersionFacts
 
 
-@dataclass(slots=True)
-class VersionWithdrawn:
+class VersionWithdrawn(msgspec.Struct):
     """`deleted`: it will not be served again, so nothing may wait for it."""
 
     version: int
     deleted: bool = False
 
 
-@dataclass(slots=True)
-class LimitChanged:
+class LimitChanged(msgspec.Struct):
     version: int
     concurrency: int | None
 
 
-@dataclass(slots=True)
-class Tick:
+class Tick(msgspec.Struct):
     """Time has passed: leases, graces, back-offs, expiries and delayed refusals are looked at."""
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
+
+import msgspec
 
 from farcall.domain.model import FENCE_COUNTER_BITS, Completion, NewInvocation, Settlement
 from farcall.hub.dispatch.effects import Offered
@@ -45,7 +46,7 @@ def _tell(value: Any) -> str:
         return _fence(value)
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_tell(item) for item in value) + "]"
-    if is_dataclass(value):
-        told = ", ".join(f"{field.name}={_tell(getattr(value, field.name))}" for field in fields(value))
+    if isinstance(value, msgspec.Struct):
+        told = ", ".join(f"{name}={_tell(getattr(value, name))}" for name in value.__struct_fields__)
         return f"{type(value).__name__}({told})"
     return str(value)
