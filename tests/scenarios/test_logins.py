@@ -291,14 +291,16 @@ def test_an_address_is_proved_and_a_password_replaced_by_real_mail(tmp_path: Pat
             given = ("register", world.url, "--password-stdin", "--email", "otto@lab.org", "--handle")
             assert "Open the link that was sent to otto@lab.org" in run(world, *given, "otto", stdin=GOOD)
             login = ("login", world.url, "--name", "otto", "--password-stdin")
-            assert "not confirmed yet" in run(world, *login, stdin=GOOD, code=1)
-            assert press(mailed(office, 0, f"{world.url}/confirm/")) == 200
+            assert "register URL --again" in run(world, *login, stdin=GOOD, code=1)
+            run(world, "register", world.url, "--again", "--email", "otto@lab.org")
+            assert press(mailed(office, 0, f"{world.url}/confirm/")) == 404
+            assert press(mailed(office, 1, f"{world.url}/confirm/")) == 200
             run(world, *login, stdin=GOOD)
             assert run_json(world, "whoami")["confirmed"] is True
             assert "Open the link that was sent to otto@lab.org" in run(world, *given, "eve", stdin=GOOD)
-            assert "it has one: otto" in body(office.letter(1))
+            assert "it has one: otto" in body(office.letter(2))
             run(world, "password", "--forgotten", world.url, "--email", "otto@lab.org")
-            link = mailed(office, 2, f"{world.url}/reset/")
+            link = mailed(office, 3, f"{world.url}/reset/")
             assert press(link, password=OTHER, again=OTHER) == 200
             assert "revoked" in run(world, "whoami", code=1)
             assert "no such account" in run(world, *login, stdin=GOOD, code=1)

@@ -20,13 +20,25 @@ if TYPE_CHECKING:
 @click.option("--email", help="Your e-mail address.")
 @click.option("--invite", metavar="LINK", help="The link of an invitation; it names the hub too.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking.")
+@click.option(
+    "--again", is_flag=True, help="You have registered: have the link that confirms your address mailed again."
+)
 @json_option
 def register(
-    url: str | None, handle: str | None, email: str | None, invite: str | None, password_stdin: bool, as_json: bool
+    url: str | None,
+    handle: str | None,
+    email: str | None,
+    invite: str | None,
+    password_stdin: bool,
+    again: bool,
+    as_json: bool,
 ) -> None:
     """Make an account at the hub at URL, and log in. What is not given is asked for."""
     from farcall.client import logins
 
+    if again:
+        _again(url, email, as_json)
+        return
     secret = ""
     if invite:
         named, secret = logins.invited(invite)
@@ -47,6 +59,19 @@ def register(
     _say(made, as_json)
     if invite and not as_json:
         say(f"To accept what is shared with you: farcall accept '{invite}'")
+
+
+def _again(url: str | None, email: str | None, as_json: bool) -> None:
+    from farcall.client import logins
+
+    if not url:
+        raise click.UsageError("Say the URL of the hub.")
+    email = email or _asked("E-mail address")
+    logins.wish_confirmation(url, email)
+    if as_json:
+        print_json({"email": email})
+    else:
+        say(f"If an account waits for {email} to be confirmed, the link is on its way there once more.")
 
 
 @click.command()

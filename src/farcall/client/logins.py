@@ -61,6 +61,11 @@ def wish_reset(url: str, email: str) -> None:
     _anonymous(url, "/v1/reset", {"email": email})
 
 
+def wish_confirmation(url: str, email: str) -> None:
+    """Have the link that proves the address mailed again, if an account waits for it: the hub does not say whether."""
+    _anonymous(url, "/v1/confirm/again", {"email": email})
+
+
 def log_out(url: str) -> bool:
     """Forget the token for the hub at `url`; what came from logging in ends at the hub too. False: there was none."""
     known = config.logins().get(config.address(url).url)

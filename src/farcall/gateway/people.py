@@ -6,6 +6,7 @@ from farcall.domain.errors import Refused
 from farcall.gateway.exchange import Exchange, Reply, moment, moment_or_none, seconds_of
 from farcall.gateway.operations import Answer, Operation
 from farcall.hub import ports
+from farcall.hub.confirmations import CONFIRM, RESET
 from farcall.hub.tokens import NewToken
 from farcall.wire import rest, rest_people
 
@@ -89,8 +90,14 @@ async def prove_address(x: Exchange) -> Reply:
 
 
 async def wish_reset(x: Exchange) -> Reply:
-    asked = await x.asked(rest_people.ResetWish)
-    await x.hub.confirmations.wish_reset(asked.email, x.origin)
+    asked = await x.asked(rest_people.LetterWish)
+    await x.hub.confirmations.wish(RESET, asked.email, x.origin)
+    return Reply(None, 202)
+
+
+async def wish_confirmation(x: Exchange) -> Reply:
+    asked = await x.asked(rest_people.LetterWish)
+    await x.hub.confirmations.wish(CONFIRM, asked.email, x.origin)
     return Reply(None, 202)
 
 
@@ -224,13 +231,25 @@ OPERATIONS = (
     ),
     Operation(
         "POST",
+        "/v1/confirm/again",
+        "wish_confirmation",
+        "Have the link that proves an e-mail address mailed again, if an account waits for it.",
+        wish_confirmation,
+        {202: Answer(None, "The answer is the same whether there is such an account or not.")},
+        "people",
+        body=rest_people.LetterWish,
+        errors=("quota_exceeded",),
+        token=False,
+    ),
+    Operation(
+        "POST",
         "/v1/reset",
         "wish_reset",
         "Have a link to set a new password mailed, if the address is an account's.",
         wish_reset,
         {202: Answer(None, "The answer is the same whether there is such an account or not.")},
         "people",
-        body=rest_people.ResetWish,
+        body=rest_people.LetterWish,
         errors=("quota_exceeded",),
         token=False,
     ),

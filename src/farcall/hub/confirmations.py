@@ -87,8 +87,9 @@ class Confirmations:
         ]
         self._post.send(letter(account.email, "You have an account already", lines))
 
-    async def wish_reset(self, email: str, origin: str = "") -> None:
-        """Mail a link to set a new password, if the address is an account's. Answers the same in any case.
+    async def wish(self, purpose: str, email: str, origin: str = "") -> None:
+        """Mail a link to set a new password, or once more the one that proves the address, if an account has it or
+        waits for it. Answers the same in any case.
 
         Raises Refused: quota_exceeded for too many from one origin, invalid_request without a mail server.
         """
@@ -100,7 +101,21 @@ class Confirmations:
             raise Refused("invalid_request", f"{error}.") from None
         wait_seconds = self._by_origin.attempt(place(origin), self._clock())
         if wait_seconds:
-            raise passwords.too_many("wishes for new passwords from your address", wait_seconds)
+            raise passwords.too_many("wishes for letters from your address", wait_seconds)
+        await (self._wish_reset(address) if purpose == RESET else self._wish_confirmation(address))
+
+    async def _wish_confirmation(self, address: str) -> None:
+        waiting = [await self._store.account(key=key) for key in await self._store.waiting_for_proof(address, 3)]
+        holder = await self._store.account(email=address)
+        if holder is not None and holder.email_confirmed_at is not None:
+            self.known_already(holder)
+            return
+        wanting = [account for account in (holder, *waiting) if account is not None and not account.disabled]
+        if wanting and self._may_send(address):
+            for account in wanting:
+                self.confirm(account, address)
+
+    async def _wish_reset(self, address: str) -> None:
         account = await self._store.account(email=address)
         if account is None or account.email_confirmed_at is None or account.disabled or not self._may_send(address):
             return

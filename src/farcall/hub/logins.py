@@ -55,7 +55,7 @@ class Logins:
             raise Refused(
                 "unauthenticated",
                 "The address of the account is not confirmed yet.",
-                "Open the link in the e-mail, or ask an administrator of the hub.",
+                "Open the link in the e-mail. The page /confirm, or farcall register URL --again, has it sent anew.",
             )
         return account, await self._accounts.log_in(account, label or "login", admin=admin, origin=origin)
 

@@ -57,6 +57,11 @@ class MemoryAnswers:
     async def password(self, account: int) -> str:
         return self.catalog.passwords.get(account, "")
 
+    async def waiting_for_proof(self, email: str, limit: int) -> list[int]:
+        rows = self.people.confirmations.values()
+        found = {row.account for row in rows if row.purpose == "confirm" and row.email.lower() == email.lower()}
+        return sorted(found, reverse=True)[:limit]
+
     async def confirmation(self, digest: bytes) -> ConfirmationRow | None:
         return self.people.confirmations.get(digest)
 

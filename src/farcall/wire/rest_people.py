@@ -110,7 +110,7 @@ class Proof(Question, frozen=True):
     secret: Annotated[str, msgspec.Meta(max_length=200)]
 
 
-class ResetWish(Question, frozen=True):
+class LetterWish(Question, frozen=True):
     email: Email
 
 

@@ -105,6 +105,34 @@ async def test_registering_with_a_known_address_answers_just_the_same(
     assert "You have an account already" in mailbox.letters[0].subject
 
 
+async def test_a_link_that_was_used_leads_to_a_form_that_has_another_sent(
+    http: httpx2.AsyncClient, mailbox: Mailbox
+) -> None:
+    await register(http)
+    lost = await mailbox.path()
+    await http.post("/confirm", data={"email": "carol@lab.org"})
+    found = await mailbox.path()
+    assert found != lost
+    closed = await http.get(lost)
+    assert (closed.status_code, 'href="/confirm"' in closed.text) == (404, True)
+    form = await http.get("/confirm")
+    assert (form.status_code, 'action="/confirm"' in form.text) == (200, True)
+    assert (await http.post(found)).status_code == 200
+    assert await logged_in(http, GOOD) == 201
+
+
+@pytest.mark.parametrize("purpose", ["confirm", "reset"])
+async def test_the_form_for_a_letter_answers_the_same_for_every_address(
+    http: httpx2.AsyncClient, mailbox: Mailbox, purpose: str
+) -> None:
+    await register(http)
+    answers = [await http.post(f"/{purpose}", data={"email": f"{who}@lab.org"}) for who in ("carol", "nobody")]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].text.replace("carol", "nobody") == answers[1].text
+    wrong = await http.post(f"/{purpose}", data={"email": "<b>nobody"})
+    assert (wrong.status_code, "<b>" in wrong.text, "no e-mail address" in wrong.text) == (400, False, True)
+
+
 async def test_a_password_is_replaced_on_its_page(http: httpx2.AsyncClient, mailbox: Mailbox) -> None:
     await register(http)
     await http.post(await mailbox.path())

@@ -365,6 +365,10 @@ OPEN: dict[str, tuple[Ask, int]] = {
     "create_account": (Ask("POST", "/v1/accounts", {"handle": "eve", "email": "e@e.org", "password": "x" * 9}), 403),
     "log_in": (Ask("POST", "/v1/login", {"name": "alice", "password": "no such password"}), 401),
     "prove_address": (Ask("POST", "/v1/confirm", {"secret": "s" * 43}), 404),
+    "wish_confirmation": (
+        Ask("POST", "/v1/confirm/again", {"email": "alice@lab.org"}),
+        400,
+    ),  # without mail there is none
     "wish_reset": (Ask("POST", "/v1/reset", {"email": "alice@lab.org"}), 400),  # without mail there is none
     "reset_password": (Ask("PUT", "/v1/reset", {"secret": "s" * 43, "password": "a good long pass"}), 404),
     "healthz": (Ask("GET", "/healthz"), 200),

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from farcall.hub import ports
-from farcall.hub.confirmations import Confirmations
+from farcall.hub.confirmations import CONFIRM, RESET, Confirmations
 from farcall.hub.mail import Post
 from farcall.hub.whereabouts import Whereabouts
 
@@ -103,7 +103,7 @@ async def test_the_owner_of_an_address_hears_of_a_second_registration(office: Of
 async def test_a_forgotten_password_is_replaced_by_mail_and_ends_what_is_logged_in(office: Office) -> None:
     carol = await office.register("carol", invited_email="carol@lab.org")
     _, token = await office.logins.log_in("carol", GOOD)
-    await office.confirmations.wish_reset("Carol@lab.org")
+    await office.confirmations.wish(RESET, "Carol@lab.org")
     secret = await office.mailbox.secret("reset")
     assert await code_of(office.confirmations.reset(secret, "short")) == "invalid_request"
     assert await code_of(office.confirmations.prove(secret)) == "not_found"
@@ -115,15 +115,49 @@ async def test_a_forgotten_password_is_replaced_by_mail_and_ends_what_is_logged_
 
 
 async def test_a_wish_for_an_address_without_an_account_looks_the_same_and_sends_nothing(office: Office) -> None:
-    await office.confirmations.wish_reset("nobody@lab.org")
+    await office.confirmations.wish(RESET, "nobody@lab.org")
     await asyncio.sleep(0.02)
     assert office.mailbox.letters == []
-    assert await code_of(office.confirmations.wish_reset("nobody")) == "invalid_request"
+    assert await code_of(office.confirmations.wish(RESET, "nobody")) == "invalid_request"
     for _ in range(19):
-        await office.confirmations.wish_reset("nobody@lab.org")
-    assert await code_of(office.confirmations.wish_reset("nobody@lab.org")) == "quota_exceeded"
+        await office.confirmations.wish(RESET, "nobody@lab.org")
+    assert await code_of(office.confirmations.wish(RESET, "nobody@lab.org")) == "quota_exceeded"
+
+
+async def test_the_link_that_proves_an_address_is_sent_again_and_the_old_one_ends(office: Office) -> None:
+    await office.accounts.register("carol", "carol@lab.org", GOOD)
+    old = await office.mailbox.secret("confirm")
+    office.wall += 86_401  # even after it has expired
+    await office.confirmations.wish(CONFIRM, "Carol@Lab.org")
+    new = await office.mailbox.secret("confirm")
+    assert await code_of(office.confirmations.prove(old)) == "not_found"
+    await office.confirmations.prove(new)
+    await office.logins.log_in("carol", GOOD)
+    await office.confirmations.wish(CONFIRM, "carol@lab.org")
+    await asyncio.sleep(0.02)
+    assert "it has one: carol" in office.mailbox.letters[-1].text
+
+
+async def test_links_are_sent_again_to_all_who_wait_for_the_address_and_not_without_end(office: Office) -> None:
+    for handle in ("eve", "carol"):
+        await office.accounts.register(handle, "carol@lab.org", GOOD)
+    await asyncio.sleep(0.02)
+    office.mailbox.letters.clear()
+    for _ in range(9):
+        await office.confirmations.wish(CONFIRM, "carol@lab.org")
+    await asyncio.sleep(0.02)
+    named = [
+        handle for letter in office.mailbox.letters for handle in ("eve", "carol") if f"account {handle}" in letter.text
+    ]
+    assert named == ["carol", "eve"] * 3
+    await office.confirmations.wish(CONFIRM, "nobody@lab.org")
+    await asyncio.sleep(0.02)
+    assert len(office.mailbox.letters) == 6
+    for _ in range(10):
+        await office.confirmations.wish(CONFIRM, "nobody@lab.org")
+    assert await code_of(office.confirmations.wish(CONFIRM, "nobody@lab.org")) == "quota_exceeded"
 
 
 async def test_without_a_mail_server_nothing_is_promised(office: Office) -> None:
     silent = Confirmations(office.store, Door("open").accounts, Post(None))
-    assert await code_of(silent.wish_reset("carol@lab.org")) == "invalid_request"
+    assert await code_of(silent.wish(RESET, "carol@lab.org")) == "invalid_request"

@@ -1,6 +1,8 @@
 """The pages behind links that were mailed: ``/confirm/SECRET`` proves an address, ``/reset/SECRET`` sets a password.
 
-Looking changes nothing, since mail programs look too; the button does. The secret is all the proof there is: no cookie.
+``/confirm`` and ``/reset`` alone ask for such a link, anew if need be; the answer is the same whether the address has
+an account or not. Looking changes nothing, since mail programs look too; the button does. The secret is all the proof
+there is: no cookie.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from farcall.gateway.services import HubServices
 from farcall.hub.confirmations import CONFIRM, RESET
 
 _TITLES = {CONFIRM: "Confirm your address", RESET: "Set a new password"}
+_WISHES = {CONFIRM: "Have the link sent again", RESET: "Have a link sent to set a new password"}
 
 
 class ConfirmationPages:
@@ -27,22 +30,41 @@ class ConfirmationPages:
 
     def routes(self) -> list[Route]:
         handlers = (
-            ("GET", CONFIRM, self._look),
-            ("POST", CONFIRM, self._confirm),
-            ("GET", RESET, self._look),
-            ("POST", RESET, self._reset),
+            ("GET", CONFIRM, "/{secret}", self._look),
+            ("POST", CONFIRM, "/{secret}", self._confirm),
+            ("GET", RESET, "/{secret}", self._look),
+            ("POST", RESET, "/{secret}", self._reset),
+            *((method, purpose, "", self._wish) for method in ("GET", "POST") for purpose in _TITLES),
         )
         return [
-            Route(
-                f"/{purpose}/{{secret}}",
-                rendering.guarded(purpose, partial(handler, purpose=purpose)),
-                methods=[method],
-            )
-            for method, purpose, handler in handlers
+            Route(f"/{purpose}{rest}", rendering.guarded(purpose, partial(handler, purpose=purpose)), methods=[method])
+            for method, purpose, rest, handler in handlers
         ]
 
+    async def _wish(self, request: Request, purpose: str) -> Response:
+        """Have a link mailed."""
+        typed = await rendering.form(request) if request.method == "POST" else {}
+        problem, email = None, typed.get("email", "").strip()
+        if typed:
+            try:
+                await self._hub.confirmations.wish(purpose, email, _origin(request))
+            except Refused as refusal:
+                problem = refusal.failure
+        return rendering.page(
+            "wish.html",
+            200 if problem is None else problem.kind.http_status,
+            title=_WISHES[purpose],
+            purpose=purpose,
+            email=email,
+            sent=bool(typed) and problem is None,
+            problem=problem,
+        )
+
     async def _look(self, request: Request, purpose: str, problem: Failure | None = None) -> Response:
-        proof = await self._hub.confirmations.proof(_secret(request), purpose)
+        try:
+            proof = await self._hub.confirmations.proof(_secret(request), purpose)
+        except Refused as refusal:
+            return _closed(refusal.failure, purpose)
         return rendering.page(
             "proof.html",
             200 if problem is None else problem.kind.http_status,
@@ -56,7 +78,10 @@ class ConfirmationPages:
         )
 
     async def _confirm(self, request: Request, purpose: str) -> Response:
-        account = await self._hub.confirmations.prove(_secret(request), _origin(request))
+        try:
+            account = await self._hub.confirmations.prove(_secret(request), _origin(request))
+        except Refused as refusal:
+            return _closed(refusal.failure, purpose)
         return self._done("Your address is confirmed", f"{account.email} is the address of {account.handle}.")
 
     async def _reset(self, request: Request, purpose: str) -> Response:
@@ -73,6 +98,12 @@ class ConfirmationPages:
     def _done(self, title: str, sentence: str) -> Response:
         hub = self._hub.confirmations.hub
         return rendering.page("proof.html", title=title, done=sentence, hub=hub, problem=None, purpose="")
+
+
+def _closed(failure: Failure, purpose: str) -> Response:
+    """The link is good for nothing; the way to another one."""
+    way = ("/" + purpose, "Have another one sent") if failure.code == "not_found" else ("", "")
+    return rendering.closed(failure.message, failure.hint, failure.code, failure.kind.http_status, way)
 
 
 def _secret(request: Request) -> str:

@@ -109,7 +109,7 @@ class InvitationPage:
             return await self._welcome(opened)
         if standing != "open":
             message, hint = closed(opened.row, standing)
-            return rendering.page("closed.html", 410, title=message, hint=hint, standing=standing)
+            return rendering.closed(message, hint, standing, 410)
         status = problem.kind.http_status if problem is not None else 403 if opened.foreign else 200
         if problem is not None and problem.code == "unauthenticated":
             status = 403  # 401 would make browsers ask for a password of their own

@@ -88,9 +88,12 @@ def guarded(name: str, handler: Callable[[Request], Awaitable[Response]]) -> Cal
 
 
 def _sorry(failure: Failure) -> Response:
-    return page(
-        "closed.html", failure.kind.http_status, title=failure.message, hint=failure.hint, standing=failure.code
-    )
+    return closed(failure.message, failure.hint, failure.code, failure.kind.http_status)
+
+
+def closed(title: str, hint: str, standing: str, status: int, way: tuple[str, str] = ("", "")) -> Response:
+    """Nothing is to be done here. `way`: the address of a page where something is, and what."""
+    return page("closed.html", status, title=title, hint=hint, standing=standing, way=way)
 
 
 def elsewhere(path: str, visit: Visit, *, secure: bool) -> Response:

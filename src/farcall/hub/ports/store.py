@@ -90,6 +90,9 @@ class Store(Protocol):
     async def password(self, account: int) -> str:
         """The hash of the account's password; empty if it has none."""
 
+    async def waiting_for_proof(self, email: str, limit: int) -> list[int]:
+        """Keys of accounts for which there is a confirmation of the address, expired ones too; the latest first."""
+
     async def confirmation(self, digest: bytes) -> ConfirmationRow | None:
         """What the secret with this digest proves; expired ones too."""
 

@@ -169,6 +169,9 @@ class Reads(FunctionReads):
     def password(self, account: int) -> str:
         return self.one("password", account) or ""
 
+    def waiting_for_proof(self, email: str, limit: int) -> list[int]:
+        return [key for (key,) in self.all("waiting_for_proof", email, limit)]
+
     def confirmation(self, digest: bytes) -> ConfirmationRow | None:
         row = self.one("confirmation", digest)
         return None if row is None else ConfirmationRow(*row)

@@ -98,6 +98,8 @@ class PeopleContract(WithDesk):
             assert await desk.store.do(command) is Outcome.OK
         assert await desk.store.confirmation(first) is None
         assert await desk.store.confirmation(second) == ConfirmationRow(desk.bob, "confirm", EMAIL, START + 9)
+        assert await desk.store.waiting_for_proof(EMAIL.upper(), 9) == [desk.bob]
+        assert await desk.store.waiting_for_proof("nobody@example.org", 9) == []
         assert await desk.store.do(TakeConfirmation(second)) is Outcome.OK
         assert await desk.store.do(TakeConfirmation(second)) is Outcome.MISSING
         assert await desk.store.confirmation(reset) is not None

@@ -35,6 +35,10 @@ INSERT INTO confirmations (digest, account, purpose, email, created_at, expires_
 -- name: confirmation
 SELECT account, purpose, email, expires_at FROM confirmations WHERE digest = ?1
 
+-- name: waiting_for_proof
+-- Accounts whose proof of an address is on its way, or was, until it expired; the latest first.
+SELECT account FROM confirmations WHERE email = ?1 AND purpose = 'confirm' ORDER BY account DESC LIMIT ?2
+
 -- name: take_confirmation
 DELETE FROM confirmations WHERE digest = ?1 RETURNING account
 
