@@ -49,6 +49,8 @@ class Logins:
             self._failures.note(audit.Anonymous(_shown(typed), origin), "login", refusal.failure.code, about=about)
             raise refusal
         self._guesses.good(typed, where)
+        if self._passwords.outdated(known):
+            await self._renew(account, known, password)
         if account.disabled:
             raise Refused("unauthenticated", "The account is disabled.", "Ask an administrator of the hub.")
         if self._accounts.letters is not None and not account.email:
@@ -58,6 +60,14 @@ class Logins:
                 "Open the link in the e-mail. The page /confirm, or farcall register URL --again, has it sent anew.",
             )
         return account, await self._accounts.log_in(account, label or "login", admin=admin, origin=origin)
+
+    async def _renew(self, account: ports.AccountRow, known: str, password: str) -> None:
+        """Hash the password as new ones are; now is the only time when it is known. Next time, if it cannot be done."""
+        try:
+            hashed = await self._passwords.hash(password)
+        except Refused:
+            return
+        self._store.write(ports.SetPassword(account.key, hashed, time.time(), renews=known))
 
     async def log_out(self, subject: access.Subject) -> None:
         """End the token that asks, at once, if it came from logging in. What was made with a purpose stays: it may be

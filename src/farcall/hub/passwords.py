@@ -41,6 +41,13 @@ class Passwords:
         right = await self._in_thread(partial(self._verified, known or self._nobody, people.password(password)))
         return right and bool(known)
 
+    def outdated(self, known: str) -> bool:
+        """Whether the hash was made with other parameters than new ones are."""
+        try:
+            return self._hasher.check_needs_rehash(known)
+        except InvalidHashError:
+            return False
+
     def close(self) -> None:
         """No more threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -33,7 +33,11 @@ class MemoryPeople:
     def set_password(self, command: SetPassword) -> Outcome:
         if command.account not in self.catalog.accounts:
             return Outcome.MISSING
+        if command.renews and self.catalog.passwords.get(command.account) != command.renews:
+            return Outcome.STALE
         self.catalog.passwords[command.account] = command.hash
+        if command.renews:
+            return Outcome.OK
         for key, (digest, row) in self.catalog.tokens.items():
             ends = row.account == command.account and row.kind == "login" and key != command.keep
             if ends and row.revoked_at is None:

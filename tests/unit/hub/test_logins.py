@@ -318,6 +318,23 @@ async def test_a_new_password_ends_the_other_logins(door: Door) -> None:
     await door.logins.log_in("carol", OTHER)
 
 
+async def test_a_hash_is_renewed_at_a_good_login_when_the_parameters_are_others(door: Door) -> None:
+    carol = await door.register()
+    old = await door.store.password(carol.key)
+    await door.logins.log_in("carol", GOOD)
+    assert await door.store.password(carol.key) == old
+    door.accounts.passwords._hasher = PasswordHasher(time_cost=2, memory_cost=16, parallelism=1)
+    await code_of(door.logins.log_in("carol", "wrong password"))
+    assert await door.store.password(carol.key) == old
+    await door.logins.log_in("carol", GOOD)
+    new = await door.store.password(carol.key)
+    assert new != old
+    assert "m=16,t=2" in new
+    await door.accounts.authenticate((await door.logins.log_in("carol", GOOD))[1].token)
+    assert await door.store.password(carol.key) == new
+    assert [row.revoked_at for row in await door.store.tokens(carol.key)] == [None] * 4, "nobody is logged out by it"
+
+
 async def test_it_takes_the_old_password_and_a_token_that_manages_the_whole_account(door: Door) -> None:
     carol = await door.register()
     assert await code_of(door.logins.set_password(carol, OTHER)) == "permission_denied"

@@ -8,12 +8,17 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class SetPassword:
-    """Keep the hash of an account's password, and revoke its tokens of kind login but `keep`. OK · MISSING."""
+    """Keep the hash of an account's password, and revoke its tokens of kind login but `keep`.
+
+    With `renews` it is another hash of the same password: it replaces only that one, and no token ends. OK · MISSING ·
+    STALE (the hash is not `renews` any more).
+    """
 
     account: int
     hash: str
     at: float
     keep: int = 0  # key of a token
+    renews: str = ""
 
 
 @dataclass(slots=True)

@@ -22,8 +22,11 @@ class PeopleCommands(Speaker):
     def set_password(self, command: SetPassword) -> Outcome:
         if self.one("access_of", command.account) is None:
             return Outcome.MISSING
+        if command.renews and self.one("password", command.account) != command.renews:
+            return Outcome.STALE
         self.one("put_password", command.account, command.hash, command.at)
-        self.one("revoke_logins", command.account, command.keep, command.at)
+        if not command.renews:
+            self.one("revoke_logins", command.account, command.keep, command.at)
         return Outcome.OK
 
     def confirm_email(self, command: ConfirmEmail) -> Outcome:

@@ -63,6 +63,15 @@ class PeopleContract(WithDesk):
         [row] = await desk.store.tokens(desk.alice)
         assert (row.key, row.kind, row.revoked_at) == (stranger, "login", None)
 
+    async def test_another_hash_of_the_same_password_replaces_that_one_alone_and_ends_nothing(self, desk: Desk) -> None:
+        await desk.store.do(SetPassword(desk.bob, "hash 1", START))
+        kept = await token(desk, desk.bob, b"1", "login")
+        assert await desk.store.do(SetPassword(desk.bob, "hash 3", START, renews="hash 2")) is Outcome.STALE
+        assert await desk.store.password(desk.bob) == "hash 1"
+        assert await desk.store.do(SetPassword(desk.bob, "hash 2", START, renews="hash 1")) is Outcome.OK
+        assert await desk.store.password(desk.bob) == "hash 2"
+        assert [(row.key, row.revoked_at) for row in await desk.store.tokens(desk.bob)] == [(kept, None)]
+
     async def test_an_account_is_found_by_its_address_whatever_the_case(self, desk: Desk) -> None:
         found = await desk.store.account(email="BOB@example.org")
         assert found is not None
