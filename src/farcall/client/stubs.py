@@ -7,8 +7,10 @@ into docstrings only as quoted literals, and into code only as identifiers that 
 
 from __future__ import annotations
 
+import ast
+import builtins
 import keyword
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -32,20 +34,26 @@ _PLAIN = {
     "path": "pathlib.Path",
     "none": "None",
 }
-_HEAD = """\
-{mark}
-import datetime
-import decimal
-import pathlib
-import uuid
-from collections.abc import Iterator
-from typing import Any, Literal, Protocol
-
-from farcall.client.function import RemoteFunction
-from farcall.client.invocation import Invocation
-from farcall.client.mapping import Map
-from farcall.client.streaming import Stream
-{numpy}
+# What a stub imports if it says the word.
+_IMPORTS = {
+    "datetime": "import datetime",
+    "decimal": "import decimal",
+    "pathlib": "import pathlib",
+    "uuid": "import uuid",
+    "Iterator": "from collections.abc import Iterator",
+    "Any": "from typing import Any",
+    "Literal": "from typing import Literal",
+    "NamedTuple": "from typing import NamedTuple",
+    "Protocol": "from typing import Protocol",
+    "numpy": "import numpy",
+    "ArrayLike": "from numpy.typing import ArrayLike",
+    "RemoteFunction": "from farcall.client.function import RemoteFunction",
+    "Invocation": "from farcall.client.invocation import Invocation",
+    "Map": "from farcall.client.mapping import Map",
+    "Stream": "from farcall.client.streaming import Stream",
+}
+_WORDS = frozenset({*_IMPORTS, *dir(builtins)})
+_QUANTITY = """\
 class _Quantity(Protocol):
     @property
     def magnitude(self) -> Any: ...
@@ -100,17 +108,49 @@ def stubs(functions: Iterable[Described], *, numpy: bool) -> Stubs:
 
 
 def _module(space: _Space, numpy: bool) -> str:
-    head = _HEAD.format(mark=MARK, numpy="import numpy\nimport numpy.typing\n" if numpy else "")
-    imports = [f"from . import {name} as {name}" for name in sorted(space.spaces)]
     bodies = [_function(each, numpy) for each in space.functions]
-    return "\n".join([head, *imports, *bodies]).rstrip() + "\n"
+    if any("_Quantity" in body for body in bodies):
+        bodies.insert(0, _QUANTITY)
+    words, text = _set_apart("\n".join(bodies), space.spaces)
+    imports = [f"from . import {name} as {name}" for name in sorted(space.spaces)]
+    imports += [_IMPORTS[word] for word in _IMPORTS if word in words]
+    apart = [word for word in sorted(_WORDS) if _apart(word) in words]
+    imports += [f"{_IMPORTS.get(word, f'from builtins import {word}')} as {_apart(word)}" for word in apart]
+    return "\n".join([MARK, *imports, "", text]).rstrip() + "\n"
+
+
+def _set_apart(text: str, spaces: set[str]) -> tuple[set[str], str]:
+    """The words that a stub says, and its text. A word that is also the name of something in it goes by another name:
+    where there is a function `list`, the type is `_list_`.
+    """
+    tree = ast.parse(text)
+    said = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
+    taken = _WORDS & (spaces | set(_defined(tree)))
+    if any(node.id in taken for node in said):
+        for node in said:  # all of them are types: annotations, bases, decorators
+            node.id = _apart(node.id) if node.id in taken else node.id
+        text = ast.unparse(tree)
+    return {node.id for node in said}, text
+
+
+def _defined(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
+def _apart(word: str) -> str:
+    return f"_{word}_"
 
 
 def _function(described: Described, numpy: bool) -> str:
     name = described.name.rpartition("/")[2]
     interface = described.interface
     spell = _Speller(f"_{name}", numpy)
-    takes = ", ".join(["self", *_parameters(interface.parameters, spell)])
+    own = "self" if all(parameter.name != "self" for parameter in interface.parameters) else "_self"
+    takes = ", ".join([own, *_parameters(interface.parameters, spell)])
     gives = spell.result(interface.result)
     called = f"Iterator[{gives}]" if interface.stream else gives
     awaited = f"list[{gives}]" if interface.stream else gives
@@ -122,6 +162,8 @@ def _function(described: Described, numpy: bool) -> str:
         f"class _{name}_map(Map):",
         f"    def __iter__(self) -> _{name}_map: ...",
         f"    def __next__(self) -> {awaited}: ...",
+        f"    def __aiter__(self) -> _{name}_map: ...",
+        f"    async def __anext__(self) -> {awaited}: ...",
         "",
         f"class _{name}_function(RemoteFunction):",
         f"    {_docstring(described)}",
@@ -144,6 +186,8 @@ def _function(described: Described, numpy: bool) -> str:
             f"class _{name}_stream(Stream):",
             f"    def __iter__(self) -> _{name}_stream: ...",
             f"    def __next__(self) -> {gives}: ...",
+            f"    def __aiter__(self) -> _{name}_stream: ...",
+            f"    async def __anext__(self) -> {gives}: ...",
             "",
         ]
         lines = [*stream, *lines]
@@ -203,7 +247,7 @@ class _Speller:
             plain = all(type(value) in (str, int, bool) or value is None for value in schema["enum"])
             return f"Literal[{', '.join(map(repr, schema['enum']))}]" if plain else "Any"
         if kind == "array":
-            return ("numpy.typing.ArrayLike" if given else "numpy.ndarray[Any, Any]") if self._numpy else "Any"
+            return ("ArrayLike" if given else "numpy.ndarray[Any, Any]") if self._numpy else "Any"
         if kind == "tuple" and "prefixItems" in schema:
             inner = ", ".join(self._text(item, given) for item in schema["prefixItems"])
             return f"tuple[{inner or '()'}]"
@@ -223,9 +267,15 @@ class _Speller:
         name = f"{self._prefix}_result{len(self.classes) or ''}"
         place = len(self.classes)
         self.classes.append("")
-        lines = [f"class {name}:"]
-        for each, part in fields.items():
-            lines += ["    @property", f"    def {each}(self) -> {self._text(part, given=False)}: ..."]
+        parts = {each: self._text(part, given=False) for each, part in fields.items()}
+        if schema.get("x-kind") == "namedtuple" and not any(
+            each.startswith("_") or hasattr((), each) for each in parts
+        ):
+            lines = [f"class {name}(NamedTuple):", *(f"    {each}: {text}" for each, text in parts.items())]
+        else:
+            lines = [f"class {name}:"]
+            for each, text in parts.items():
+                lines += ["    @property", f"    def {each}(self) -> {text}: ..."]
         self.classes[place] = "\n".join(lines if fields else [f"class {name}: ..."]) + "\n"
         return name
 

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import pytest
@@ -52,6 +52,22 @@ def anything(x, y=None):  # type: ignore[no-untyped-def]
     return x
 
 
+class Fit(NamedTuple):
+    slope: float
+    residuals: np.ndarray[Any, Any]
+
+
+class Counts(NamedTuple):
+    count: int
+    numbers: list[int]
+
+
+def fit(x: float) -> Fit: ...  # type: ignore[empty-body]  # here and below, only the signature counts
+
+
+def counts(self: int) -> Counts: ...  # type: ignore[empty-body]
+
+
 def described(name: str, function: Any) -> Described:
     return Described(name, 3, Interface.parse(describe(function)))
 
@@ -62,6 +78,13 @@ CATALOG = [
     described("alice/images/smooth", smooth),
     described("alice/count", count),
     described("bob/anything", anything),
+    described("carol/fit", fit),
+    described("carol/counts", counts),
+    described("carol/list", count),
+    described("carol/Any", anything),
+    described("carol/float", free_fall),
+    described("carol/numpy/smooth", smooth),
+    described("carol/property", orbit),
 ]
 USE = """
 import numpy as np
@@ -70,6 +93,7 @@ from farcall.catalog.alice.images import smooth
 from farcall.catalog.alice.physics import free_fall
 from farcall.catalog.alice.physics.sky import orbit
 import farcall.catalog.bob
+import farcall.catalog.carol as carol
 
 reveal_type(free_fall(1.0))
 reveal_type(free_fall("2 min", g=1.0))
@@ -83,6 +107,17 @@ reveal_type(farcall.catalog.bob.anything(1, y=2))
 
 async def later() -> None:
     reveal_type(await free_fall.aio(1.0))
+    reveal_type([item async for item in count.stream(3)])
+    reveal_type([speed async for speed in free_fall.map([1.0])])
+
+slope, _ = carol.fit(1.0)
+reveal_type(slope)
+reveal_type(carol.counts(1).numbers)
+reveal_type(carol.list.submit(2))
+reveal_type(carol.Any(1))
+reveal_type(carol.float(1))
+reveal_type(carol.numpy.smooth([1]))
+reveal_type(carol.property("a", None).height)
 """
 SAID = [
     "float",
@@ -94,6 +129,15 @@ SAID = [
     "numpy.ndarray[Any, Any]",
     "list[dict[str, tuple[int, float]]]",
     "Any",
+    "float",
+    "list[dict[str, tuple[int, float]]]",
+    "list[float]",
+    "float",
+    "list[int]",
+    "farcall.catalog.carol._list_call",
+    "Any",
+    "float",
+    "numpy.ndarray[Any, Any]",
     "float",
 ]
 WRONG = """
