@@ -31,6 +31,7 @@ from farcall.wire import frames
 log = structlog.get_logger("farcall.hub.dispatcher")
 
 _PROBE_SECONDS = 1.0
+_OK = ports.Outcome.OK
 
 
 def now() -> events.Now:
@@ -133,7 +134,7 @@ class Dispatcher:
             if isinstance(outcomes, ports.StoreFailed):
                 self._commit_failed(outcomes, accepts=[item.id for item in items])
                 return
-            if all(outcome is ports.Outcome.OK for outcome in outcomes):
+            if outcomes.count(_OK) == len(items):
                 self.feed(events.AcceptCommitted([item.id for item in items], effect.acknowledge))
             else:
                 self._accept_mixed(items, outcomes, effect.acknowledge)
@@ -245,11 +246,14 @@ class Dispatcher:
             if self.quotas is not None:
                 self.quotas.recorded(items, outcomes)
             good, stale = [], []
-            for item, outcome in zip(items, outcomes, strict=True):
-                if outcome is ports.Outcome.OK or outcome is ports.Outcome.DUPLICATE:
-                    good.append(item.id)
-                else:
-                    stale.append((item.id, item.fence))
+            if outcomes.count(_OK) == len(items):
+                good = [item.id for item in items]
+            else:
+                for item, outcome in zip(items, outcomes, strict=True):
+                    if outcome is _OK or outcome is ports.Outcome.DUPLICATE:
+                        good.append(item.id)
+                    else:
+                        stale.append((item.id, item.fence))
             self.settled_count += len(good)
             if good:
                 self.feed(events.CompleteCommitted(good))

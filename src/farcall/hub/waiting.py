@@ -74,6 +74,12 @@ class Waiting:
     def settled(self, items: Sequence[Settlement]) -> None:
         """One frame for each link; nobody waits for these any more."""
         waiting = self._links
+        if len(items) == 1 and not self._progress:
+            links = self.links(items[0].id)
+            waiting.pop(items[0].id, None)
+            for link in links:
+                link.send(frames.Settled(list(items)))
+            return
         by_link: dict[ports.CallerLink, list[Settlement]] = {}
         for item in items:
             held = waiting.pop(item.id, None)
