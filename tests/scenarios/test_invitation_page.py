@@ -147,7 +147,7 @@ def test_bob_gets_a_letter_registers_in_a_browser_and_calls_until_alice_takes_it
     assert "the permission to call alice/physics/hold was taken back" in ended
     (world.directory / "one").touch()
     page.reload()
-    expect(page.get_by_text("The invitation was accepted already")).to_be_visible()
+    expect(page.get_by_text("You have accepted the invitation, and what it gave has ended")).to_be_visible()
 
     secret = link_in(office).rpartition("/")[2].encode()
     for file in [*(world.directory / "hub").rglob("*"), world.directory / "hub.log"]:

@@ -374,6 +374,7 @@ def closed(row: ports.InvitationRow, standing: str) -> tuple[str, str]:
     sentences = {
         "expired": f"The invitation has expired, on {offers.day(row.expires_at or row.created_at)}.",
         "accepted": "The invitation was accepted already; it can be used once.",
+        "ended": "You have accepted the invitation, and what it gave has ended or was taken back.",
         "declined": "The invitation was declined.",
         "revoked": f"{row.by_handle} has taken the invitation back, or sent a newer one.",
     }

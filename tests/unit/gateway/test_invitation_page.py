@@ -206,7 +206,40 @@ async def test_a_used_invitation_shows_the_beginning_only_to_who_accepted(servin
     assert (await browser.look()).status_code == 200
     shares = (await serving.http.get("/v1/shares", headers=serving.of("alice"))).json()["items"]
     await serving.http.delete(f"/v1/shares/{shares[0]['id']}", headers=serving.of("alice"))
-    assert (await browser.look()).status_code == 410
+    page = await browser.look()
+    assert (page.status_code, "what it gave has ended or was taken back" in page.text) == (410, True)
+
+
+async def test_who_comes_back_to_a_used_invitation_logs_in_there(serving: World) -> None:
+    browser = await invite(serving)
+    await browser.register()
+    later = Browser(serving, browser.path)
+    assert "Log in to use it." in (await later.look()).text
+    wrong = await later.send("login", name="<carol>", password="not the password")
+    assert (wrong.status_code, "no such account" in wrong.text, "<carol>" in wrong.text) == (403, True, False)
+    page = await later.send("login", name="carol", password=PASSWORD)
+    assert (page.status_code, "You are in, <strong>carol</strong>" in page.text) == (200, True)
+    other = await invite(serving, "alice/g", "dora@lab.org")
+    await other.register("dora")
+    stranger = Browser(serving, browser.path)
+    await stranger.look()
+    page = await stranger.send("login", name="dora", password=PASSWORD)
+    assert (page.status_code, "accepted already" in page.text, "You are in" in page.text) == (410, True, False)
+
+
+async def test_over_tls_the_cookie_belongs_to_this_host_alone(serving: World) -> None:
+    browser = await invite(serving)
+    assert browser.page.headers["set-cookie"].startswith("farcall_page=")
+    browser.http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=serving.hub.app), base_url="https://hub")
+    cookie = (await browser.look()).headers["set-cookie"]
+    assert cookie.startswith("__Host-farcall_page=")
+    assert {"Secure", "Path=/", "HttpOnly"} <= set(cookie.split("; "))
+    assert "domain" not in cookie.lower()
+    assert (await browser.register()).status_code == 200
+    planted = Browser(serving, browser.path)
+    planted.http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=serving.hub.app), base_url="https://hub")
+    planted.http.cookies.set("farcall_page", browser.http.cookies["__Host-farcall_page"])
+    assert "You are in" not in (await planted.look()).text
 
 
 @pytest.mark.parametrize("path", ["/i/nothing", "/i/" + "A" * 43, "/i/%00", "/i/a%20b"])

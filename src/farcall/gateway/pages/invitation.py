@@ -16,7 +16,7 @@ from starlette.routing import Route
 from farcall.domain import access, limits, people
 from farcall.domain.errors import Failure, Refused
 from farcall.gateway.pages import rendering
-from farcall.gateway.pages.sessions import COOKIE, Sessions, Visit
+from farcall.gateway.pages.sessions import Sessions, Visit, cookie_name
 from farcall.gateway.services import HubServices
 from farcall.hub import offers, ports
 from farcall.hub.invitations import closed
@@ -50,6 +50,11 @@ class Opened:
         return self.request.url.scheme == "https"
 
     @property
+    def mine(self) -> bool:
+        """Whether it was accepted by whoever is logged in."""
+        return self.account is not None and self.row.accepted_by == self.account.key
+
+    @property
     def foreign(self) -> bool:
         """Whether somebody is logged in whom it is not for."""
         return self.account is not None and self.account.email.lower() != self.row.email.lower()
@@ -81,7 +86,8 @@ class InvitationPage:
     async def _open(self, request: Request) -> Opened:
         secret = str(request.path_params["secret"])
         row = await self._hub.invitations.by_secret(secret)
-        visit = self._sessions.visit(request.cookies.get(COOKIE))
+        name = cookie_name(secure=request.url.scheme == "https")
+        visit = self._sessions.visit(request.cookies.get(name))
         return await self._as(Opened(request, secret, row, visit, None, None), visit)
 
     async def _as(self, opened: Opened, visit: Visit) -> Opened:
@@ -104,15 +110,14 @@ class InvitationPage:
         self, opened: Opened, problem: Failure | None = None, action: str = "", typed: dict[str, str] | None = None
     ) -> Response:
         standing = await self._hub.invitations.standing(opened.row)
-        mine = opened.account is not None and opened.row.accepted_by == opened.account.key
-        if standing == "accepted" and mine and await self._hub.invitations.holds(opened.row):
+        if standing == "accepted" and opened.mine and await self._hub.invitations.holds(opened.row):
             return await self._welcome(opened)
+        if standing == "accepted" and opened.account is None:
+            return self._accepted(opened, problem, typed or {})
         if standing != "open":
-            message, hint = closed(opened.row, standing)
+            message, hint = closed(opened.row, "ended" if opened.mine else standing)
             return rendering.closed(message, hint, standing, 410)
-        status = problem.kind.http_status if problem is not None else 403 if opened.foreign else 200
-        if problem is not None and problem.code == "unauthenticated":
-            status = 403  # 401 would make browsers ask for a password of their own
+        status = _status(problem) if problem is not None else 403 if opened.foreign else 200
         known = await self._hub.invitations.account_of(opened.row)
         response = rendering.page(
             "invitation.html",
@@ -134,6 +139,22 @@ class InvitationPage:
         if problem is not None and problem.retry_after_seconds:
             response.headers["Retry-After"] = str(math.ceil(problem.retry_after_seconds))
         return response
+
+    def _accepted(self, opened: Opened, problem: Failure | None, typed: dict[str, str]) -> Response:
+        """The way to what was accepted, for whoever it was: nobody is logged in here."""
+        message, hint = closed(opened.row, "accepted")
+        return rendering.page(
+            "accepted.html",
+            _status(problem) if problem is not None else 410,
+            opened.visit,
+            secure=opened.secure,
+            title=message,
+            hint=hint,
+            path=opened.path,
+            form_key=self._sessions.form_key(opened.visit),
+            problem=problem,
+            name=typed.get("name", ""),
+        )
 
     async def _welcome(self, opened: Opened) -> Response:
         told = await self._told(opened)
@@ -181,7 +202,7 @@ class InvitationPage:
         if action in _ENTERS:
             opened = await self._as(opened, visit)
             try:
-                if not opened.foreign:
+                if not opened.foreign and not opened.mine:
                     await self._accept(opened, typed)
             except Refused as refusal:
                 return await self._page(opened, refusal.failure)
@@ -225,6 +246,11 @@ class InvitationPage:
         if opened.subject is not None:
             await self._hub.logins.log_out(opened.subject)
         return opened.visit
+
+
+def _status(problem: Failure) -> int:
+    """401 would make browsers ask for a password of their own."""
+    return 403 if problem.code == "unauthenticated" else problem.kind.http_status
 
 
 def _login(whereabouts: Whereabouts) -> str:

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from farcall.domain.errors import Failure, Refused
-from farcall.gateway.pages.sessions import COOKIE, Visit
+from farcall.gateway.pages.sessions import Visit, cookie_name
 from farcall.hub.ports import StoreFailed
 
 if TYPE_CHECKING:
@@ -103,7 +103,8 @@ def elsewhere(path: str, visit: Visit, *, secure: bool) -> Response:
 
 def with_cookie(response: Response, visit: Visit | None, secure: bool) -> Response:
     if visit is not None and visit.fresh:
-        response.set_cookie(COOKIE, visit.id, path="/", secure=secure, httponly=True, samesite="lax")
+        name = cookie_name(secure=secure)
+        response.set_cookie(name, visit.id, path="/", secure=secure, httponly=True, samesite="lax")
     return response
 
 

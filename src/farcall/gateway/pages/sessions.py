@@ -16,11 +16,16 @@ from dataclasses import dataclass
 
 from blake3 import blake3
 
-COOKIE = "farcall_page"
+_COOKIE = "farcall_page"
 _ID_BYTES = 32
 _ID_LENGTH = 43
 _LASTING_SECONDS = 3_600.0
 _LIMIT = 10_000
+
+
+def cookie_name(*, secure: bool) -> str:
+    """Over TLS browsers take this name from the very host alone, over TLS, so that no neighbour plants another's."""
+    return f"__Host-{_COOKIE}" if secure else _COOKIE
 
 
 @dataclass(frozen=True, slots=True)
