@@ -60,18 +60,19 @@ def prepare(fn: Callable[..., Any]) -> Callable[[Bound], Call]:
         and parameter.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     )
 
-    def check(bound: Bound) -> None:
+    def complaint(bound: Bound) -> CannotCall:
         if not bound.keys() <= names:
-            raise CannotCall(f"{label} has no parameter {min(bound.keys() - names)!r}")
-        if not required <= bound.keys():
-            raise CannotCall(f"{label} misses the argument {min(required - bound.keys())!r}")
+            return CannotCall(f"{label} has no parameter {min(bound.keys() - names)!r}")
+        return CannotCall(f"{label} misses the argument {min(required - bound.keys())!r}")
 
     def by_name(bound: Bound) -> Call:
-        check(bound)
+        if not required <= bound.keys() <= names:
+            raise complaint(bound)
         return (), bound
 
     def in_full(bound: Bound) -> Call:
-        check(bound)
+        if not required <= bound.keys() <= names:
+            raise complaint(bound)
         return _spread(label, parameters, bound)
 
     return by_name if simple else in_full

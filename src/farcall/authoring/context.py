@@ -1,16 +1,14 @@
 """What a running function can ask and tell: `current`, `progress`, `log`.
 
-The process that runs a function installs a `Context` around each attempt (`installed`). Outside an attempt the same
+The process that runs a function installs a `Context` around each attempt (`install`). Outside an attempt the same
 calls work: `current` describes a local call, and `progress` goes to `log`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
-from collections.abc import Iterator
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import Protocol
 
 log = logging.getLogger("farcall.function")
@@ -68,11 +66,11 @@ def progress(fraction: float, stage: str = "") -> None:
     current().report_progress(min(1.0, max(0.0, number)), str(stage))
 
 
-@contextlib.contextmanager
-def installed(context: Context) -> Iterator[None]:
-    """Make `context` the current one within the block, also for tasks and threads that copy this one's variables."""
-    token = _running.set(context)
-    try:
-        yield
-    finally:
-        _running.reset(token)
+def install(context: Context) -> Token[Context | None]:
+    """Make `context` the current one, also for tasks and threads that copy this one's variables, until `uninstall`."""
+    return _running.set(context)
+
+
+def uninstall(token: Token[Context | None]) -> None:
+    """What was current before `install`, which gave `token`, is so again."""
+    _running.reset(token)

@@ -82,7 +82,8 @@ class FromGuestParser:
     def feed(self, data: bytes) -> list[FromGuest]:
         decode = self._decoder.decode
         try:
-            return [decode(body) for body in self._splitter.feed(data)]
+            bodies = self._splitter.feed(data)
+            return [decode(bodies[0])] if len(bodies) == 1 else [decode(body) for body in bodies]
         except (msgspec.DecodeError, RecursionError) as error:
             raise ChannelBroken(f"the guest sent what is no message: {error}") from None
 
@@ -90,7 +91,8 @@ class FromGuestParser:
 class Channel:
     """The guest's end. Any thread may send; only the main thread receives.
 
-    While it reads or writes, `interrupts` are held back, so that none leaves half a message behind.
+    While it reads or writes, `interrupts` are held back, so that none leaves half a message behind; between attempts
+    there are none.
     """
 
     def __init__(self, connection: socket.socket, interrupts: Interrupts) -> None:
@@ -104,8 +106,12 @@ class Channel:
     def send(self, message: FromGuest) -> None:
         """Write one message; blocks while the other end does not read. Raises OSError when it is gone."""
         data = pack(message)
-        with self._interrupts.held_back, self._lock:
-            self._connection.sendall(data)
+        if self._interrupts.seq:
+            with self._interrupts.held_back, self._lock:
+                self._connection.sendall(data)
+        else:
+            with self._lock:
+                self._connection.sendall(data)
 
     def close(self) -> None:
         """Let go of our end."""
@@ -118,10 +124,17 @@ class Channel:
 
     def receive(self) -> ToGuest | None:
         """The next message; waits for it. None when the other end is gone."""
-        with self._interrupts.held_back:
-            while not self._received:
-                data = self._connection.recv(_READ_BYTES)
-                if not data:
-                    return None
-                self._received.extend(self._decoder.decode(body) for body in self._splitter.feed(data))
-            return self._received.popleft()
+        if self._interrupts.seq:
+            with self._interrupts.held_back:
+                return self._receive()
+        return self._receive()
+
+    def _receive(self) -> ToGuest | None:
+        received = self._received
+        while not received:
+            data = self._connection.recv(_READ_BYTES)
+            if not data:
+                return None
+            for body in self._splitter.feed(data):
+                received.append(self._decoder.decode(body))
+        return received.popleft()

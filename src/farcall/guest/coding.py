@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from blake3 import blake3
 
 from farcall.guest.loading import Served
@@ -16,11 +17,12 @@ from farcall.payload.codes import Code
 from farcall.payload.decode import decode
 from farcall.payload.digests import PREFIX
 from farcall.payload.encode import encode
-from farcall.payload.errors import MalformedPayload, WrongType
+from farcall.payload.errors import WrongType
 
 STREAM_ITEM_LIMIT_BYTES: Final = 4 * 1024 * 1024
 _PIECE_BYTES: Final = 256 * 1024
 _FILE_MARK: Final = bytes([Code.FILE])  # occurs in every payload that holds a file
+_scalars: Final = msgspec.msgpack.Decoder(dict[str, int | float | str | bool | None])
 
 
 class TooLarge(Exception):
@@ -42,7 +44,7 @@ class Files:
 
 
 class Spool:
-    """Takes the large leaves of one result; each becomes a file named by its digest, which the starter sends away."""
+    """Takes the large leaves of results; each becomes a file named by its digest, which the starter sends away."""
 
     def __init__(self, directory: Path, limit_bytes: int) -> None:
         self._directory = directory
@@ -81,7 +83,7 @@ class Coder:
     def __init__(self, spool: str, inline_limit_bytes: int, blob_limit_bytes: int) -> None:
         self._spool = Path(spool)
         self._inline_limit_bytes = inline_limit_bytes
-        self._blob_limit_bytes = blob_limit_bytes
+        self._sink = Spool(self._spool, blob_limit_bytes)
 
     def arguments(self, served: Served, item: RunItem) -> dict[str, Any]:
         """The bound arguments, of the types that the function's hints name; raises MalformedPayload."""
@@ -97,7 +99,8 @@ class Coder:
 
     def result(self, value: object, where: str = "result") -> tuple[bytes, list[str]]:
         """The payload and the digests it names; raises Unencodable or TooLarge."""
-        spool = Spool(self._spool, self._blob_limit_bytes)
+        spool = self._sink
+        spool.digests = []  # of this one
         data = encode(value, where=where, blobs=spool)
         if len(data) > self._inline_limit_bytes:
             raise TooLarge(
@@ -127,11 +130,9 @@ class Coder:
 def _scalars_only(served: Served, arguments: bytes) -> dict[str, Any] | None:
     """The arguments, if each is a scalar of just the type that is hinted: nothing to convert, the usual case."""
     try:
-        bound = decode(arguments)
-    except MalformedPayload:
-        return None  # the long way finds the words
-    if type(bound) is not dict:
-        return None
+        bound = _scalars.decode(arguments)
+    except (msgspec.MsgspecError, ValueError):
+        return None  # something else, or malformed: the long way knows
     scalars = served.scalars
     for name, value in bound.items():
         if type(value) is not scalars.get(name):

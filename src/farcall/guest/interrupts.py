@@ -53,6 +53,13 @@ class Interrupts:
         """Take over SIGINT; to be called in the main thread."""
         signal.signal(signal.SIGINT, self._signalled)
 
+    def begin(self, seq: int) -> None:
+        """The code of `seq` runs from now on; raises KeyboardInterrupt if it was to be stopped before it began."""
+        self.seq = seq
+        if self._board.to_stop() == seq:
+            self.struck = seq
+            raise KeyboardInterrupt
+
     def loop_runs(self, task: asyncio.Task[Any] | None, directory: str = "") -> None:
         """An event loop, whose code lies in `directory`, runs the attempt as `task`; None: it does not any more."""
         self._loop_files = (directory + os.sep, selectors.__file__)

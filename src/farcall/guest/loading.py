@@ -30,7 +30,7 @@ from farcall.guest.script_marks import ScriptError
 from farcall.guest.script_reading import Script, read_script
 from farcall.guest.scripts import RunningScript
 
-SCALARS: Final = frozenset({int, float, str, bool, bytes})
+SCALARS: Final = frozenset({int, float, str, bool})
 _DIGEST_BYTES: Final = 16
 
 

@@ -45,7 +45,10 @@ class RunItem(msgspec.Struct, array_like=True, gc=False):
 
 
 class Run(Message, tag=2):
+    """With `given` the first of these is the guest's own already; each other one is whoever's takes its token."""
+
     items: list[RunItem]
+    given: bool = False
 
 
 class Taken(Message, tag=3):
@@ -53,6 +56,10 @@ class Taken(Message, tag=3):
 
     seq: int
     count: int
+
+
+class Leave(Message, tag=4):
+    """Nothing more will be given: run what was, and end."""
 
 
 # -- from the guest ----------------------------------------------------------------------------------------------------
@@ -148,5 +155,5 @@ class Yielded(Message, tag=7):
     items: list[bytes]
 
 
-ToGuest = Setup | Run | Taken
+ToGuest = Setup | Run | Taken | Leave
 FromGuest = Loaded | Unloadable | Succeeded | Failed | Printed | Reported | Yielded

@@ -38,7 +38,7 @@ class Output:
         self._pieces: list[Piece] = []
         self._characters = 0
         self._flushed_at = 0.0
-        self._seq = 0
+        self.seq = 0  # the attempt to which output belongs from now on; 0: none
         self._progress: Reported | None = None
         self._progress_told_at = 0.0
         self._wanted = threading.Event()
@@ -52,16 +52,12 @@ class Output:
         self._pieces = []
         self._progress = None
 
-    def begin(self, seq: int) -> None:
-        """From now on, output belongs to `seq`."""
-        self._seq = seq
-
     def end(self) -> None:
         """All output so far is told; what follows belongs to nobody."""
         if self._pieces:
             self.flush()
         self._progress = None
-        self._seq = 0
+        self.seq = 0
 
     def add(self, stream: str, text: str) -> None:
         """Take some text; it is told soon, at the latest with the attempt's end."""
@@ -106,7 +102,7 @@ class Output:
                 for piece in pieces:
                     os.write(1 if piece.stream == "stdout" else 2, piece.text.encode("utf-8", "replace"))
                 return
-            message = Printed(self._seq, self._pieces)
+            message = Printed(self.seq, self._pieces)
             self._pieces = []
             self._characters = 0
             self._flushed_at = time.monotonic()
@@ -117,7 +113,7 @@ class Output:
         if self._forked:
             return
         with self._lock:
-            self._progress = Reported(self._seq, fraction, stage[:_STAGE_CHARACTERS])
+            self._progress = Reported(self.seq, fraction, stage[:_STAGE_CHARACTERS])
             if time.monotonic() - self._progress_told_at >= _PROGRESS_SECONDS:
                 self._tell_progress()
                 return
@@ -125,7 +121,7 @@ class Output:
 
     def _tell_progress(self) -> None:
         message, self._progress = self._progress, None
-        if message is not None and message.seq == self._seq:
+        if message is not None and message.seq == self.seq:
             self._progress_told_at = time.monotonic()
             self._channel.send(message)
 

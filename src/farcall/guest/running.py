@@ -12,7 +12,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from farcall.authoring.calling import CannotCall
-from farcall.authoring.context import installed
+from farcall.authoring.context import install, uninstall
 from farcall.authoring.conversion import Unfit
 from farcall.guest.board import Board
 from farcall.guest.coding import Coder, TooLarge
@@ -80,7 +80,7 @@ class Runner:
 
     def run(self, item: RunItem) -> Succeeded | Failed:
         """Never raises; what the function does to this process is another matter."""
-        self._output.begin(item.seq)
+        self._output.seq = item.seq
         started = time.monotonic()
         self._meter.begin()
         self._board.start(item.seq, started)
@@ -128,18 +128,19 @@ class Runner:
         except (MalformedPayload, CannotCall, Unfit) as error:
             raise _Ended("invalid_arguments", message_of(error)) from None
         interrupts = self._interrupts
+        context = install(Attempt(item, served.described.name, self._output))
         try:
-            with installed(Attempt(item, served.described.name, self._output)):
-                try:
-                    interrupts.seq = item.seq
-                    value = served.fn(*args, **kwargs)
-                    if served.streams:
-                        return self._drive(served, item.seq, value)
-                    if type(value) is CoroutineType:
-                        value = self._await(value)
-                    return value
-                finally:
-                    interrupts.seq = 0
+            try:
+                interrupts.begin(item.seq)
+                value = served.fn(*args, **kwargs)
+                if served.streams:
+                    return self._drive(served, item.seq, value)
+                if type(value) is CoroutineType:
+                    value = self._await(value)
+                return value
+            finally:
+                interrupts.seq = 0
+                uninstall(context)
         except (Unfit, Unencodable, TooLarge):
             raise
         except BaseException as error:  # noqa: BLE001  # SystemExit and KeyboardInterrupt end the attempt, not the guest

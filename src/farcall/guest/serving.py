@@ -17,7 +17,7 @@ from farcall.guest.channel import Channel
 from farcall.guest.coding import Coder
 from farcall.guest.interrupts import Interrupts
 from farcall.guest.loading import LoadError, load
-from farcall.guest.messages import Loaded, RunItem, Setup, Unloadable
+from farcall.guest.messages import Leave, Loaded, Run, RunItem, Setup, Taken, ToGuest, Unloadable
 from farcall.guest.output import Captured, LogHandler, Native, Output
 from farcall.guest.running import Runner
 from farcall.guest.streaming import Streaming
@@ -28,8 +28,9 @@ TOKEN = struct.Struct("=Q")
 class Guest:
     """Everything that one guest process holds.
 
-    `tokens` is a pipe in which one token lies for each attempt that was given and not started; whoever takes the token
-    has the attempt, so that starter and guest never both have it. Without such a pipe (None) whatever is given is run.
+    `tokens` is a pipe in which one token lies for each attempt that was sent ahead of time and not started; whoever
+    takes the token has the attempt, so that starter and guest never both have it. What is sent to a guest that has
+    nothing to do is its own at once, and has no token. Without such a pipe (None) everything is its own.
     """
 
     def __init__(
@@ -41,6 +42,8 @@ class Guest:
         self._tokens = tokens
         self._native = native
         self._items: deque[RunItem] = deque()
+        self._given = 0  # the latest one that needed no token
+        self._leaving = False
         self._output = Output(channel)
 
     def serve(self) -> int:
@@ -58,9 +61,7 @@ class Guest:
             self._channel.send(Unloadable(error.message, error.detail))
             return 1
         coder = Coder(setup.spool, setup.inline_limit_bytes, setup.blob_limit_bytes)
-        streaming = Streaming(
-            self._channel, coder, setup.stream_window, lambda message: self._items.extend(message.items)
-        )
+        streaming = Streaming(self._channel, coder, setup.stream_window, self._keep)
         runner = Runner(loaded.functions, coder, self._output, self._board, self._interrupts, streaming)
         gc.collect()
         gc.freeze()  # what loading made lives as long as this process: no collection needs to look at it
@@ -91,27 +92,41 @@ class Guest:
 
     def _next(self, streaming: Streaming) -> RunItem | None:
         """The next attempt that is this guest's to run; None when there will be no more."""
-        if self._tokens is None:
-            while not self._items:
-                message = self._channel.receive()
-                if message is None:
-                    return None
-                streaming.take(message)
-            return self._items.popleft()
-        token = os.read(self._tokens, TOKEN.size)
-        if len(token) < TOKEN.size:
-            return None
-        (seq,) = TOKEN.unpack(token)
+        items = self._items
+        mine = 0  # whose token we hold
         while True:
-            # Those in front were taken back.
-            while self._items and self._items[0].seq < seq:
-                self._items.popleft()
-            if self._items:
-                return self._items.popleft()
+            if items:
+                if not mine and items[0].seq != self._given and not (mine := self._token()):
+                    return None
+                # Those in front of what we have the token of were taken back.
+                while items and items[0].seq < mine:
+                    items.popleft()
+                if items:
+                    return items.popleft()
+            if self._leaving:
+                return None
             message = self._channel.receive()
             if message is None:
                 return None
-            streaming.take(message)
+            if type(message) is Taken:
+                streaming.take(message)
+            else:
+                self._keep(message)
+
+    def _token(self) -> int:
+        """The attempt whose token is taken; waits for one. 0 if there will be no more."""
+        if self._tokens is None:
+            return self._items[0].seq
+        token = os.read(self._tokens, TOKEN.size)
+        return int(TOKEN.unpack(token)[0]) if len(token) == TOKEN.size else 0
+
+    def _keep(self, message: ToGuest) -> None:
+        if type(message) is Run:
+            if message.given:
+                self._given = message.items[0].seq
+            self._items.extend(message.items)
+        elif type(message) is Leave:
+            self._leaving = True
 
 
 def run_guest(channel: Channel, board: Board, interrupts: Interrupts, tokens: int | None, native: Native | None) -> int:

@@ -6,17 +6,17 @@ from collections.abc import Callable
 
 from farcall.guest.channel import Channel
 from farcall.guest.coding import Coder
-from farcall.guest.messages import Run, Taken, Yielded
+from farcall.guest.messages import Taken, ToGuest, Yielded
 
 
 class Streaming:
     """Sends items, and waits for the caller when `window` of them are not yet taken."""
 
-    def __init__(self, channel: Channel, coder: Coder, window: int, keep: Callable[[Run], None]) -> None:
+    def __init__(self, channel: Channel, coder: Coder, window: int, keep: Callable[[ToGuest], None]) -> None:
         self._channel = channel
         self._coder = coder
         self._window = window
-        self._keep = keep  # takes attempts that arrive while one waits
+        self._keep = keep  # takes what else arrives while one waits
         self._seq = 0
         self._sent = 0
         self._taken = 0
@@ -39,10 +39,9 @@ class Streaming:
         self._channel.send(Yielded(self._seq, self._sent, [data]))
         self._sent += 1
 
-    def take(self, message: object) -> None:
+    def take(self, message: ToGuest) -> None:
         """A message that came while, or after, a stream ran."""
-        if isinstance(message, Taken):
-            if message.seq == self._seq:
-                self._taken = max(self._taken, message.count)
-        elif isinstance(message, Run):
+        if type(message) is not Taken:
             self._keep(message)
+        elif message.seq == self._seq:
+            self._taken = max(self._taken, message.count)

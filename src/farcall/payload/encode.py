@@ -34,19 +34,19 @@ def encode(
     `canonical` gives the form that digests are taken of: dicts sorted, large leaves by digest.
     Raises Unencodable, naming the place from `where` on, and what `blobs` raises.
     """
-    data = _encode(value, where, blobs, blob_threshold_bytes)
-    return canonical_form(data) if canonical else data
-
-
-def _encode(value: object, where: str, blobs: BlobSink | None, threshold: int) -> bytes:
-    if _is_plain(value, 0):
+    if type(value) in _PLAIN_SCALARS or _is_plain(value, 0):
         try:
             data = _encoder.encode(value)
         except (OverflowError, UnicodeEncodeError, ValueError):
-            pass  # a huge integer, or broken text: the writer below sees to it, or says where
+            pass  # a huge integer, or broken text: the writer sees to it, or says where
         else:
-            if blobs is None or len(data) <= threshold:
-                return data
+            if blobs is None or len(data) <= blob_threshold_bytes:
+                return canonical_form(data) if canonical else data
+    data = _written(value, where, blobs, blob_threshold_bytes)
+    return canonical_form(data) if canonical else data
+
+
+def _written(value: object, where: str, blobs: BlobSink | None, threshold: int) -> bytes:
     try:
         return Writer(handler_of, None if blobs is None else threshold, blobs).write(value)
     except Refused as refusal:

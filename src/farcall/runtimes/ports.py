@@ -2,7 +2,8 @@
 
 A slot runs attempts one after another, in the order in which they were sent. An attempt that was sent is in exactly one
 place: the slot's queue, from which `take_back` gets it while it has not started; or started, and then it ends by `told`
-(Succeeded or Failed) or by `died`. All calls and all events happen in the thread of one event loop, except `kill_now`.
+(Succeeded or Failed) or by `died`. What is sent to a slot that has nothing may count as started at once. All calls and
+all events happen in the thread of one event loop, except `kill_now`.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class Slot(Protocol):
 
     def take_back(self) -> list[int]:
         """Everything that has not started, oldest first; it will not run here. Race-free: an attempt is either given
-        back, or it has started.
+        back, or it has started or is about to.
         """
 
     def running(self) -> tuple[int, float] | None:

@@ -22,6 +22,7 @@ from farcall.guest.channel import ChannelBroken, FromGuestParser, pack
 from farcall.guest.messages import (
     Failed,
     FromGuest,
+    Leave,
     Loaded,
     Piece,
     Printed,
@@ -75,6 +76,9 @@ class PythonProcess:
         self._loop = asyncio.get_running_loop()
         self._parser = FromGuestParser()
         self._outstanding: deque[int] = deque()
+        self._given = 0  # the latest one that went without a token: it was the guest's at once
+        self._taken_back = 0  # the latest one that was taken back …
+        self._ended_seq = 0  # … and that ended
         self._unsent = bytearray()
         self._spawned: Spawned | None = None
         self._board: Board | None = None
@@ -142,9 +146,10 @@ class PythonProcess:
             return
         while self._read_once():
             pass
-        started = set(self._outstanding)
         unstarted = self._tokens()
-        started.difference_update(unstarted)
+        if self._given in self._outstanding and self._board is not None and self._board.started()[0] != self._given:
+            unstarted.insert(0, self._given)
+        started = set(self._outstanding).difference(unstarted)
         running = self.running()
         run_seconds = 0.0 if running is None else time.monotonic() - running[1]
         self._collect(final=True)
@@ -190,11 +195,10 @@ class PythonProcess:
         spawned = self._spawned
         if spawned is None:
             return
+        self._write(Leave())
         if spawned.tokens_write >= 0:
             os.close(spawned.tokens_write)
             spawned.tokens_write = -1
-        else:
-            self.kill()
 
     # -- what the worker asks ------------------------------------------------------------------------------------------
 
@@ -203,17 +207,27 @@ class PythonProcess:
         if spawned is None or self._closing:
             raise RuntimeError("this slot takes no more attempts")
         outstanding = self._outstanding
+        given = False
         if not outstanding:
             self._head_since = time.monotonic()
-        outstanding.extend([item.seq for item in items])
-        self._write(Run(items))
-        if spawned.tokens_write >= 0:
-            # After the items: whoever holds a token will find its item in the channel.
-            os.write(spawned.tokens_write, b"".join([_TOKEN.pack(item.seq) for item in items]))
+            # A guest that still holds what was taken back from it waits for a token.
+            given = self._taken_back <= self._ended_seq
+            if given:
+                self._given = items[0].seq
+        self._write(Run(items, given))
+        if given:
+            outstanding.append(items[0].seq)
+        if len(items) > given:
+            later = [item.seq for item in items[given:]]
+            outstanding.extend(later)
+            if spawned.tokens_write >= 0:
+                # After the items: whoever holds a token will find its item in the channel.
+                os.write(spawned.tokens_write, b"".join([_TOKEN.pack(seq) for seq in later]))
 
     def take_back(self) -> list[int]:
         seqs = self._tokens()
         if seqs:
+            self._taken_back = seqs[-1]
             back = set(seqs)
             self._outstanding = deque(seq for seq in self._outstanding if seq not in back)
         return seqs
@@ -299,7 +313,7 @@ class PythonProcess:
                 raise ChannelBroken("the guest gave an impossible duration")
             if not 0 <= message.cpu_seconds < math.inf:  # type: ignore[union-attr]  # as above
                 raise ChannelBroken("the guest gave an impossible duration")
-            outstanding.popleft()
+            self._ended_seq = outstanding.popleft()
             self._head_since = time.monotonic()
             return message if kind is Succeeded else _bounded(message)  # type: ignore[arg-type,return-value]  # as above
         if isinstance(message, Loaded):

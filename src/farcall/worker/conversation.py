@@ -50,7 +50,7 @@ class Conversation:
         self._handlers: dict[type, Callable[[Any], None]] = {
             frames.HeartbeatAck: lambda frame: lease.acknowledged(frame.seq),
             frames.Published: self._published,
-            frames.Offer: lambda frame: work.offer(frame.items),
+            frames.Offer: work.offer,
             frames.Recall: lambda frame: work.recall(frame.items),
             frames.CancelAttempts: lambda frame: work.cancel(frame.items),
             frames.Acknowledge: work.acknowledged,

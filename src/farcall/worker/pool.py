@@ -136,6 +136,11 @@ class Pool:
         waiting = self.waiting
         if not waiting:
             return
+        if len(waiting) == 1:  # mostly, and then it goes to the first that is idle
+            for seat in self._seats:
+                if seat.ready and not seat.sent:
+                    self._fill(seat, 1)
+                    return
         open_seats = [seat for seat in self._seats if seat.ready]
         if not open_seats:
             return
@@ -244,7 +249,8 @@ class Pool:
             if kind is Succeeded or kind is Failed:
                 attempt = sent.pop(message.seq)
                 seconds = message.run_seconds  # type: ignore[union-attr]  # narrowed by `kind`
-                seat.expected_seconds -= self._finite(attempt)
+                if sent:
+                    seat.expected_seconds -= self._finite(attempt)
                 self.estimates.measured(attempt.function, seconds)
                 listener.ended(attempt, message, slot)  # type: ignore[arg-type]  # as above
             else:
@@ -252,7 +258,8 @@ class Pool:
         if not sent:
             seat.expected_seconds = 0.0
         seat.deaths = 0
-        self.pump()
+        if self.waiting:
+            self.pump()
         listener.turn_over()
 
     def _on_the_way(self, sent: dict[int, Attempt], message: Printed | Reported | Yielded) -> None:

@@ -74,12 +74,12 @@ class Work:
 
     # -- what the hub wants --------------------------------------------------------------------------------------------
 
-    def offer(self, items: list[frames.OfferItem]) -> None:
+    def offer(self, frame: frames.Offer) -> None:
         """Take these on, or give them back."""
         runnable: list[Attempt] = []
         unknown: list[Key] = []
         attempts, versions = self.attempts, self.versions
-        for item in items:
+        for item in frame.items:
             served = versions.get(item.version)
             if served is None:
                 unknown.append((item.id, item.fence))
@@ -92,7 +92,8 @@ class Work:
                 self._fetch(attempt)
             else:
                 runnable.append(attempt)
-        self._outbox.give_back(unknown, "unknown_version")
+        if unknown:
+            self._outbox.give_back(unknown, "unknown_version")
         if not self.accepting:
             self._give_back(runnable, "draining")
         elif runnable:
@@ -293,7 +294,7 @@ def _by_generation(attempts: list[Attempt]) -> list[tuple[Generation, list[Attem
     if not attempts:
         return []
     first = attempts[0].generation
-    if all(attempt.generation is first for attempt in attempts):
+    if len(attempts) == 1 or all(attempt.generation is first for attempt in attempts):
         return [(first, attempts)]
     sorted_out: dict[int, tuple[Generation, list[Attempt]]] = {}
     for attempt in attempts:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+from collections.abc import Iterator
 
 import pytest
 
 from farcall.authoring import Doc, Range, Unit, current, log, progress
-from farcall.authoring.context import installed
+from farcall.authoring.context import install, uninstall
 
 
 class Attempt:
@@ -22,6 +24,15 @@ class Attempt:
 
     def report_progress(self, fraction: float, stage: str) -> None:
         self.reports.append((fraction, stage))
+
+
+@contextlib.contextmanager
+def installed(attempt: Attempt) -> Iterator[None]:
+    token = install(attempt)
+    try:
+        yield
+    finally:
+        uninstall(token)
 
 
 def test_outside_a_call_current_describes_a_local_one() -> None:

@@ -11,7 +11,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -189,6 +189,59 @@ async def test_death_tells_what_had_started_and_what_had_not(tmp_path: Path) -> 
         assert "exit code 5" in listener.death.message
 
 
+@contextlib.contextmanager
+def standing_still(slot: PythonProcess) -> Iterator[int]:
+    """The slot's process sees and does nothing within this block. Gives its id."""
+    assert slot._spawned is not None
+    pid = slot._spawned.process.pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield pid
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@posix
+async def test_what_is_sent_to_an_idle_process_is_its_own_at_once_and_the_rest_can_be_taken_back(
+    tmp_path: Path,
+) -> None:
+    async with slot_of(tmp_path) as (slot, listener):
+        with standing_still(slot):
+            slot.send([item(1, ECHO, n=1), item(2, ECHO, n=2), item(3, ECHO, n=3)])
+            assert slot.take_back() == [2, 3]
+        await listener.until(lambda: slot.outstanding == 0)
+        # The process still holds what was taken back, and knows it only once it meets a later one.
+        for seq in (4, 5, 6):
+            slot.send([item(seq, ECHO, n=seq)])
+            await listener.until(lambda: slot.outstanding == 0)
+        assert listener.ends.keys() == {1, 4, 5, 6}
+
+
+@posix
+async def test_what_an_idle_process_was_sent_and_had_not_begun_when_it_died_never_began(tmp_path: Path) -> None:
+    async with slot_of(tmp_path) as (slot, listener):
+        slot.send([item(1, ECHO, n=1)])
+        await listener.until(lambda: slot.outstanding == 0)
+        with standing_still(slot) as pid:
+            slot.send([item(2, ECHO, n=2), item(3, ECHO, n=3)])
+            os.kill(pid, signal.SIGKILL)
+        await listener.until(lambda: listener.death)
+        assert listener.death is not None
+        assert (listener.death.started, listener.death.unstarted) == ([], [2, 3])
+
+
+@posix
+async def test_an_interrupt_that_comes_before_the_attempt_began_stops_it(tmp_path: Path) -> None:
+    async with slot_of(tmp_path) as (slot, listener):
+        with standing_still(slot):
+            slot.send([item(1, SLEEPS, seconds=60.0)])
+            assert slot.interrupt(1)
+        await listener.until(lambda: slot.outstanding == 0)
+        end = listener.ends[1]
+        assert isinstance(end, Failed)
+        assert end.code == "cancelled"
+
+
 @posix
 async def test_a_closed_slot_runs_what_it_was_sent_and_ends(tmp_path: Path) -> None:
     async with slot_of(tmp_path) as (slot, listener):
@@ -198,6 +251,18 @@ async def test_a_closed_slot_runs_what_it_was_sent_and_ends(tmp_path: Path) -> N
         assert listener.ends.keys() == {1, 2}
         with pytest.raises(RuntimeError):
             slot.send([item(3, ECHO, n=3)])
+
+
+@posix
+async def test_a_closed_slot_ends_even_if_it_waits_behind_what_was_taken_back(tmp_path: Path) -> None:
+    async with slot_of(tmp_path) as (slot, listener):
+        with standing_still(slot):
+            slot.send([item(1, ECHO, n=1), item(2, ECHO, n=2)])
+            assert slot.take_back() == [2]
+        await listener.until(lambda: slot.outstanding == 0)
+        slot.close()
+        await listener.until(lambda: listener.death)
+        assert listener.ends.keys() == {1}
 
 
 @posix
@@ -257,3 +322,13 @@ async def test_where_descriptors_cannot_be_inherited_a_slot_runs_one_attempt_aft
         await listener.until(lambda: listener.death)
         assert listener.death is not None
         assert (listener.death.started, listener.death.unstarted) == ([20], [])
+
+
+async def test_where_descriptors_cannot_be_inherited_a_closed_slot_runs_what_it_was_sent_and_ends(
+    tmp_path: Path,
+) -> None:
+    async with slot_of(tmp_path, inherits=False) as (slot, listener):
+        slot.send([item(1, SLEEPS, seconds=0.2)])
+        slot.close()
+        await listener.until(lambda: listener.death)
+        assert listener.ends.keys() == {1}

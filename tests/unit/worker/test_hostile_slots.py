@@ -50,17 +50,17 @@ def answers_for_another():
 
 @farcall.function
 def answers_twice():
-    os.write(channel(), pack(Succeeded(farcall.current()._output._seq, b"\\x07", 0.0)))
+    os.write(channel(), pack(Succeeded(farcall.current()._output.seq, b"\\x07", 0.0)))
     return 8
 
 @farcall.function
 def impossible_duration():
-    os.write(channel(), pack(Succeeded(farcall.current()._output._seq, b"\\x07", float("nan"))))
+    os.write(channel(), pack(Succeeded(farcall.current()._output.seq, b"\\x07", float("nan"))))
     time.sleep(60)
 
 @farcall.function
 def names_a_file_of_the_owner():
-    os.write(channel(), pack(Succeeded(farcall.current()._output._seq, b"\\x07", 0.1, ["../../../../etc/passwd"])))
+    os.write(channel(), pack(Succeeded(farcall.current()._output.seq, b"\\x07", 0.1, ["../../../../etc/passwd"])))
     time.sleep(60)
 
 @farcall.function
@@ -68,7 +68,7 @@ def names_a_link():
     import glob
     spool = glob.glob(f"{os.environ['TMPDIR']}/farcall-worker-*/slot-*/spool")[0]
     os.symlink("/etc/passwd", os.path.join(spool, "ab" * 32))
-    os.write(channel(), pack(Succeeded(farcall.current()._output._seq, b"\\x07", 0.1, ["blake3:" + "ab" * 32])))
+    os.write(channel(), pack(Succeeded(farcall.current()._output.seq, b"\\x07", 0.1, ["blake3:" + "ab" * 32])))
     time.sleep(60)
 
 @farcall.function
