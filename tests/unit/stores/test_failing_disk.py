@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,16 @@ from typing import Any
 import pytest
 
 from farcall.domain.states import InvocationState
-from farcall.hub.ports import Accept, AddNotes, FlagCancel, InvocationFilter, Outcome, SetDisabled, StoreFailed
+from farcall.hub.ports import (
+    Accept,
+    AddNotes,
+    Complete,
+    FlagCancel,
+    InvocationFilter,
+    Outcome,
+    SetDisabled,
+    StoreFailed,
+)
 from farcall.stores.sqlite import SqliteStore, WriterLimits
 from farcall.testing.contracts.desk import Desk, ids
 
@@ -69,6 +79,25 @@ async def test_a_failed_commit_fails_every_command_of_it_and_leaves_nothing(desk
     assert [type(answer) for answer in answers] == [StoreFailed, StoreFailed]
     assert await desk.state(old.id) is InvocationState.QUEUED
     assert [row.id for row in (await desk.store.invocations(InvocationFilter())).items] == [old.id]
+
+
+async def test_a_completion_that_fails_in_the_hubs_thread_fails_like_any_other(desk: Desk) -> None:
+    old, *others = await desk.accepted(40)
+    writer = desk.store._writer
+    while others and not writer._pace.is_quick(time.monotonic()):
+        assert await desk.complete(desk.completion(others.pop(), 5)) == [OK]
+    if not writer._pace.is_quick(time.monotonic()):
+        pytest.skip("this disk is never quick: all goes by the writer's thread here")
+    await asyncio.sleep(0.02)  # the writer lets go
+    answers: list[Any] = []
+    with no_file_grows_beyond(1_000):
+        desk.store.write(Complete([desk.completion(old, 5)], alone=True), answers.append)
+    assert [type(answer) for answer in answers] == [StoreFailed]
+    assert await desk.state(old.id) is InvocationState.QUEUED
+    desk.store.write(Complete([desk.completion(old, 5)], alone=True), answers.append)
+    await works_again(desk)
+    assert type(answers[1]) is StoreFailed, "nothing is tried before a probe was committed"
+    assert await desk.complete(desk.completion(old, 5)) == [OK]
 
 
 async def test_nothing_is_tried_behind_a_failure_until_a_probe_was_committed(desk: Desk) -> None:
