@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from queue import SimpleQueue
 from typing import Any
@@ -77,7 +77,7 @@ from farcall.stores.sqlite.inflow import AcceptOrder, Admission, Inflow
 from farcall.stores.sqlite.invitations import InvitationCommands
 from farcall.stores.sqlite.invocations import InvocationCommands
 from farcall.stores.sqlite.missed import MissedCommands
-from farcall.stores.sqlite.pace import Pace
+from farcall.stores.sqlite.pace import Pace, PaceLimits
 from farcall.stores.sqlite.people import PeopleCommands
 from farcall.stores.sqlite.presence import PresenceCommands
 from farcall.stores.sqlite.queries import Statements
@@ -133,6 +133,7 @@ class WriterLimits:
     probe_seconds: float = 0.2  # after a failure, between two tries
     # 8 MiB of log before it is copied into the database: rarely enough to amortise, small enough not to be felt.
     log_pages: int = 2_000
+    pace: PaceLimits = field(default_factory=PaceLimits)
 
 
 class Writer:
@@ -153,7 +154,7 @@ class Writer:
         self._signals: SimpleQueue[None] = SimpleQueue()
         self._signalled = False
         self._turn = threading.Lock()  # whoever holds it carries out commands
-        self._pace = Pace()
+        self._pace = Pace(limits.pace)
         self._by_hub = False  # the hub's thread does, and is told at once
         self._posted = self._heard = 0  # batches of outcomes: those on their way to the hub's thread come first
         self._lingering = False  # somebody will call `wake`
