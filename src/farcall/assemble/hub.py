@@ -192,7 +192,7 @@ def _wired(settings: HubSettings, store: SqliteStore, identity: str, epoch: int,
         blobs,
         limit_bytes=settings.blob_limit_bytes,
         pin_seconds=settings.blob_pin_seconds,
-        needed_by=dispatcher.core.needs_blob,
+        needing=dispatcher.core.needing_blob,
     )
     channels = Channels(
         accounts, invocations, workers, dispatcher, streams, _said_in_welcome(settings, identity, epoch)

@@ -9,7 +9,7 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 
 from farcall.domain import access
 from farcall.domain.errors import Refused
@@ -22,8 +22,8 @@ _COLLECTED_AT_ONCE = 500
 class BlobRoom:
     """Uploads are pinned for `pin_seconds`, so that an invocation can come to name them.
 
-    `needed_by(account, digest)` tells whether a worker of the account holds an attempt whose arguments name the blob:
-    it may have been offered before its invocation was committed.
+    `needing(account, digest)` tells of which versions a worker of the account holds an attempt whose arguments name the
+    blob: it may have been offered before its invocation was committed.
     """
 
     def __init__(
@@ -33,13 +33,13 @@ class BlobRoom:
         *,
         limit_bytes: int = 1 << 30,
         pin_seconds: float = 3600.0,
-        needed_by: Callable[[int, str], bool] = lambda _account, _digest: False,
+        needing: Callable[[int, str], Iterable[int]] = lambda _account, _digest: (),
     ) -> None:
         self._store = store
         self._blobs = blobs
         self.limit_bytes = limit_bytes
         self._pin_seconds = pin_seconds
-        self._needed_by = needed_by
+        self._needing = needing
         self._pinning: Counter[str] = Counter()  # put, but its pin is not committed yet
         self._collecting = False
         self._spared: set[str] = set()  # pinned during a collection, which may have listed them before
@@ -59,7 +59,9 @@ class BlobRoom:
             raise Refused("invalid_request", f"{error}".rstrip(".") + ".") from None
         self._pinning[digest] += 1
         try:
-            await self._store.do(ports.PinBlob(digest, size, subject.key, time.time() + self._pin_seconds))
+            expires_at = time.time() + self._pin_seconds
+            token = subject.token if subject.only else 0
+            await self._store.do(ports.PinBlob(digest, size, subject.key, expires_at, token))
             if self._collecting:
                 self._spared.add(digest)
         finally:
@@ -86,12 +88,17 @@ class BlobRoom:
         raise Refused("not_found", f"There is no blob {digest[:80]}, or you may not know of it.")
 
     async def _readable(self, subject: access.Subject, digest: str) -> bool:
-        if self._needed_by(subject.key, digest):
-            return True
+        for version in self._needing(subject.key, digest):
+            if not subject.only or await self._within(subject, version):
+                return True
         for account in subject.owned_accounts:
-            if await self._store.blob_readable(digest, account):
+            if await self._store.blob_readable(digest, account, subject.token, subject.only):
                 return True
         return False
+
+    async def _within(self, subject: access.Subject, version: int) -> bool:
+        row = await self._store.version(key=version)
+        return row is not None and access.within(subject, row.name)
 
     async def collect(self, now: float) -> int:
         """Delete what has neither reference nor live pin; returns how many. One at a time."""

@@ -168,7 +168,7 @@ class Invocations:
         for call, digests in calls:
             for digest in digests:
                 if digest not in readable:
-                    readable[digest] = await self._store.blob_readable(digest, subject.key)
+                    readable[digest] = await self._store.blob_readable(digest, subject.key, subject.token, subject.only)
             hidden = next((digest for digest in digests if not readable[digest]), None)
             if hidden is None:
                 good.append(call)

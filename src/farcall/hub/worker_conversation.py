@@ -88,7 +88,7 @@ class WorkerConversation:
         """A result may name only what its worker may read: a digest is no capability."""
         checked = []
         for item in items:
-            hidden = await self._workers.hidden_blob(self._subject.key, item.blobs)
+            hidden = await self._workers.hidden_blob(self._subject, item.blobs)
             if hidden:
                 failure = Failure("bad_result", f"The result names {hidden}, which its worker has not uploaded.")
                 item = frames.FinishedItem(

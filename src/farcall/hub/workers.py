@@ -62,11 +62,11 @@ class Workers:
         limits = {names.handle_of(limit) for limit in subject.only}
         return {handle: key for handle, key in keys.items() if not limits or handle in limits}
 
-    async def hidden_blob(self, account: int, digests: Sequence[str]) -> str:
-        """The first of these blobs that the account may not read, or "" if there is none."""
+    async def hidden_blob(self, subject: access.Subject, digests: Sequence[str]) -> str:
+        """The first of these blobs that a worker with this token may not read, or "" if there is none."""
         for digest in digests:
-            held = self._dispatcher.core.needs_blob(account, digest)
-            if not held and not await self._store.blob_readable(digest, account):
+            held = self._dispatcher.core.needing_blob(subject.key, digest)
+            if not held and not await self._store.blob_readable(digest, subject.key, subject.token, subject.only):
                 return digest
         return ""
 

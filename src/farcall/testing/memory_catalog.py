@@ -56,6 +56,7 @@ class MemoryCatalog:
     blobs: set[str] = field(default_factory=set)
     sizes: dict[str, int] = field(default_factory=dict)  # of blobs that were uploaded
     pins: dict[tuple[str, int], float] = field(default_factory=dict)
+    token_pins: dict[tuple[str, int], float] = field(default_factory=dict)
     references: set[tuple[str, bytes]] = field(default_factory=set)  # (digest, invocation)
     grants_made: int = 0
     # How many open invitations an account has, and the end of some: invitations are kept beside this.
@@ -302,6 +303,9 @@ class MemoryCatalog:
         self.sizes[command.digest] = command.size
         place = (command.digest, command.account)
         self.pins[place] = max(command.expires_at, self.pins.get(place, 0.0))
+        if command.token:
+            place = (command.digest, command.token)
+            self.token_pins[place] = max(command.expires_at, self.token_pins.get(place, 0.0))
         return Outcome.OK
 
     def refer(self, digests: Iterable[str], invocation: bytes) -> None:
@@ -316,4 +320,5 @@ class MemoryCatalog:
         self.blobs.difference_update(found)
         self.sizes = {digest: size for digest, size in self.sizes.items() if digest not in found}
         self.pins = {place: expires_at for place, expires_at in self.pins.items() if place[0] not in found}
+        self.token_pins = {place: end for place, end in self.token_pins.items() if place[0] not in found}
         return found

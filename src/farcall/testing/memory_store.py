@@ -406,11 +406,17 @@ class MemoryStore(MemoryAnswers):
     def _unfinished_of(self, version: int) -> int:
         return sum(r.invocation.version == version and not r.state.final for r in self._records.values())
 
-    async def blob_readable(self, digest: str, account: int) -> bool:
-        if self.catalog.pins.get((digest, account), 0.0) > self._wall():
+    async def blob_readable(self, digest: str, account: int, token: int = 0, only: Sequence[str] = ()) -> bool:
+        pins = self.catalog.token_pins if only else self.catalog.pins
+        if pins.get((digest, token if only else account), 0.0) > self._wall():
             return True
         rows = [self._row(self._records[invocation]) for held, invocation in self.catalog.references if held == digest]
-        return any(account in (row.caller, row.owner) for row in rows)
+        return any(account in (row.caller, row.owner) and self._within(row, only) for row in rows)
+
+    def _within(self, row: InvocationRow, only: Sequence[str]) -> bool:
+        function = self.catalog.versions[row.version].function
+        passing = [path for path, (target, passes) in self._functions.links.items() if target == function and passes]
+        return not only or any(at_or_below(name, limit) for name in (row.function, *passing) for limit in only)
 
 
 def _queued(record: _Record) -> Queued:

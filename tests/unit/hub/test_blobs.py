@@ -44,6 +44,35 @@ async def test_who_uploaded_reads_and_nobody_else_learns_that_it_exists(house: H
     )
 
 
+async def test_a_limited_token_reads_what_it_uploaded_and_what_its_own_attempts_need_and_nothing_else_of_its_account(
+    house: House, tmp_path: Path
+) -> None:
+    alice = await house.subject("alice")
+    published = [await house.publish("alice", name) for name in ("in/f", "out/f")]
+    needed: set[int] = set()
+    room = BlobRoom(house.store, FileBlobs(tmp_path), needing=lambda account, digest: needed)
+    made = await house.accounts.tokens.create(alice, only=["alice/in"])
+    house.tokens["limited"] = made.token
+    limited = await house.subject("limited")
+    account_wide, _ = await room.upload(alice, of(b"secret"))
+    own, _ = await room.upload(limited, of(b"own"))
+    assert await read(room, house, "limited", own) == b"own"
+    assert await read(room, house, "alice", own) == b"own"
+    for versions, readable in ((set(), False), ({published[1].version}, False), ({published[0].version}, True)):
+        needed.clear()
+        needed.update(versions)
+        if readable:
+            assert await read(room, house, "limited", account_wide) == b"secret"
+        else:
+            with pytest.raises(Refused, match="There is no blob"):
+                await read(room, house, "limited", account_wide)
+    other = await house.accounts.tokens.create(alice, only=["alice/in"])
+    house.tokens["other"] = other.token
+    needed.clear()
+    with pytest.raises(Refused, match="There is no blob"):
+        await read(room, house, "other", own)
+
+
 async def test_who_uploads_what_another_has_gets_it_too(house: House, room: BlobRoom) -> None:
     digest, _ = await room.upload(await house.subject("alice"), of(b"data"))
     again, _ = await room.upload(await house.subject("bob"), of(b"data"))
@@ -54,7 +83,11 @@ async def test_who_uploads_what_another_has_gets_it_too(house: House, room: Blob
 async def test_a_worker_reads_what_its_attempt_needs(house: House, tmp_path: Path) -> None:
     bob = await house.subject("bob")
     needed: set[tuple[int, str]] = set()
-    room = BlobRoom(house.store, FileBlobs(tmp_path), needed_by=lambda account, digest: (account, digest) in needed)
+    room = BlobRoom(
+        house.store,
+        FileBlobs(tmp_path),
+        needing=lambda account, digest: [1] if (account, digest) in needed else [],
+    )
     digest, _ = await room.upload(await house.subject("alice"), of(b"data"))
     needed.add((bob.key, digest))
     assert await read(room, house, "bob", digest) == b"data"

@@ -161,14 +161,15 @@ class Core:
             return None
         return Underway(entry.worker.boot, entry.attempts, entry.started_at or entry.offered_at)
 
-    def needs_blob(self, account: int, digest: str) -> bool:
-        """Whether a worker of this account holds an attempt whose arguments refer to the blob."""
-        return any(
-            digest in entry.invocation.blobs
+    def needing_blob(self, account: int, digest: str) -> set[int]:
+        """The versions of which a worker of this account holds an attempt whose arguments refer to the blob."""
+        return {
+            entry.invocation.version
             for worker in self.state.workers.values()
             if worker.account == account
             for entry in worker.open.values()
-        )
+            if digest in entry.invocation.blobs
+        }
 
     def versions_of(self, caller: int) -> list[int]:
         """Versions of which this caller has something waiting or running."""

@@ -192,12 +192,13 @@ class EndPresence:
 
 @dataclass(slots=True)
 class PinBlob:
-    """An account has uploaded these bytes in full. Outcome: OK."""
+    """An account has uploaded these bytes in full; `token`: with one that is limited. Outcome: OK."""
 
     digest: str
     size: int
     account: int
     expires_at: float
+    token: int = 0
 
 
 @dataclass(slots=True)

@@ -180,8 +180,12 @@ class Store(Protocol):
 
     async def presences(self, version: int | None = None, include_gone: bool = False) -> list[PresenceRow]: ...
 
-    async def blob_readable(self, digest: str, account: int) -> bool:
-        """By a live pin of the account, or a reference from an invocation whose caller or owner it is."""
+    async def blob_readable(self, digest: str, account: int, token: int = 0, only: Sequence[str] = ()) -> bool:
+        """By a live pin of the account, or a reference from an invocation whose caller or owner it is.
+
+        With `only`, which limits `token`: by a live pin of that token, or a reference from an invocation of a function
+        that lies at or below one of these paths, or is linked there by a link that passes rights on.
+        """
 
 
 class StoreUnusable(Exception):

@@ -40,6 +40,8 @@ class PresenceCommands(Speaker):
     def pin_blob(self, command: PinBlob) -> Outcome:
         self.one("put_blob", command.digest, command.size)
         self.one("pin_blob", command.digest, command.account, command.expires_at)
+        if command.token:
+            self.one("pin_blob_for_token", command.digest, command.token, command.expires_at)
         return Outcome.OK
 
     def collect_blobs(self, command: CollectBlobs) -> list[str]:
@@ -47,4 +49,5 @@ class PresenceCommands(Speaker):
         keys = _encode_json(digests).decode()
         self.one("forget_blobs", keys)
         self.one("forget_pins", keys)
+        self.one("forget_token_pins", keys)
         return digests

@@ -236,5 +236,8 @@ class Reads(FunctionReads):
     def presences(self, version: int | None, include_gone: bool) -> list[PresenceRow]:
         return [rows.presence(row) for row in self.all("presences", version, include_gone)]
 
-    def blob_readable(self, digest: str, account: int, now: float) -> bool:
+    def blob_readable(self, digest: str, account: int, token: int, only: Sequence[str], now: float) -> bool:
+        if only:
+            limits = _encode_json(list(only)).decode()
+            return bool(self.one("blob_readable_within", digest, account, token, limits, now))
         return bool(self.one("blob_readable", digest, account, now))

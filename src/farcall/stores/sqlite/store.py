@@ -274,8 +274,8 @@ class SqliteStore:
     async def presences(self, version: int | None = None, include_gone: bool = False) -> list[PresenceRow]:
         return await self._ask().ask(lambda reads: reads.presences(version, include_gone))
 
-    async def blob_readable(self, digest: str, account: int) -> bool:
-        return await self._ask().ask(lambda reads: reads.blob_readable(digest, account, self._wall()))
+    async def blob_readable(self, digest: str, account: int, token: int = 0, only: Sequence[str] = ()) -> bool:
+        return await self._ask().ask(lambda reads: reads.blob_readable(digest, account, token, only, self._wall()))
 
 
 def _index(connection: apsw.Connection, statements: Statements) -> None:

@@ -13,6 +13,7 @@ from farcall.hub.ports import (
     Expunge,
     Outcome,
     PinBlob,
+    PutLink,
     PutPresence,
 )
 from farcall.testing.contracts.desk import START, Desk, WithDesk
@@ -74,6 +75,28 @@ class PresenceContract(WithDesk):
         for digest in (A, B, C):
             readers = [await desk.store.blob_readable(digest, who) for who in (desk.alice, desk.bob, carol)]
             assert readers == [True, True, False]
+
+    async def test_a_limited_token_reads_what_it_pinned_and_what_is_named_within_its_limits(self, desk: Desk) -> None:
+        store, now = desk.store, time.time()
+        await desk.accepted(1, blobs=(A,))
+        await store.do(PinBlob(B, 10, desk.bob, now + 100))
+        await store.do(PinBlob(C, 10, desk.bob, now + 100, token=7))
+        name = desk.version.name
+        root = name.rpartition("/")[0]
+
+        async def readable(token: int, *only: str) -> list[bool]:
+            return [await store.blob_readable(digest, desk.bob, token, only) for digest in (A, B, C)]
+
+        assert await readable(7) == [True, True, True]
+        assert await readable(7, name) == [True, False, True]
+        assert await readable(7, "bob", root) == [True, False, True]
+        assert await readable(8, "bob/x") == [False, False, False]
+        assert await readable(8, name + "x", name + "/x") == [False, False, False]
+        assert not await store.blob_readable(A, 99, 7, [name])
+        await store.do(PutLink("alice/shelf/one", desk.version.function, True, desk.alice, START))
+        await store.do(PutLink("alice/drawer/one", desk.version.function, False, desk.alice, START))
+        assert await readable(8, "alice/shelf") == [True, False, False]
+        assert await readable(8, "alice/drawer") == [False, False, False]
 
     async def test_blobs_of_refused_inserts_and_stale_results_are_not_referred_to(self, desk: Desk) -> None:
         [item] = await desk.accepted()

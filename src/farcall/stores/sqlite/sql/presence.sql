@@ -36,6 +36,10 @@ ON CONFLICT (digest) DO UPDATE SET size = coalesce(?2, size)
 INSERT INTO pins (digest, account, expires_at) VALUES (?1, ?2, ?3)
 ON CONFLICT (digest, account) DO UPDATE SET expires_at = max(expires_at, ?3)
 
+-- name: pin_blob_for_token
+INSERT INTO token_pins (digest, token, expires_at) VALUES (?1, ?2, ?3)
+ON CONFLICT (digest, token) DO UPDATE SET expires_at = max(expires_at, ?3)
+
 -- name: refer_to_blob
 INSERT OR IGNORE INTO blob_references (digest, invocation) VALUES (?1, ?2)
 
@@ -51,6 +55,9 @@ DELETE FROM blobs WHERE digest IN (SELECT value FROM json_each(?1))
 -- name: forget_pins
 DELETE FROM pins WHERE digest IN (SELECT value FROM json_each(?1))
 
+-- name: forget_token_pins
+DELETE FROM token_pins WHERE digest IN (SELECT value FROM json_each(?1))
+
 -- name: blob_readable
 SELECT EXISTS (SELECT 1 FROM pins WHERE digest = ?1 AND account = ?2 AND expires_at > ?3)
     OR EXISTS (
@@ -59,4 +66,25 @@ SELECT EXISTS (SELECT 1 FROM pins WHERE digest = ?1 AND account = ?2 AND expires
         JOIN versions ON versions.key = invocations.version
         JOIN functions ON functions.key = versions.function
         WHERE blob_references.digest = ?1 AND (invocations.caller = ?2 OR functions.owner = ?2)
+    )
+
+-- name: blob_readable_within
+-- By a token (?3) that is limited to paths (?4, a JSON array), of an account (?2).
+SELECT EXISTS (SELECT 1 FROM token_pins WHERE digest = ?1 AND token = ?3 AND expires_at > ?5)
+    OR EXISTS (
+        SELECT 1 FROM blob_references
+        JOIN invocations ON invocations.seq = blob_references.invocation
+        JOIN versions ON versions.key = invocations.version
+        JOIN functions ON functions.key = versions.function
+        WHERE blob_references.digest = ?1 AND (invocations.caller = ?2 OR functions.owner = ?2)
+            AND EXISTS (
+                SELECT 1 FROM json_each(?4) AS limits
+                WHERE functions.called = limits.value
+                    OR functions.called >= limits.value || '/' AND functions.called < limits.value || '0'
+                    OR EXISTS (
+                        SELECT 1 FROM links
+                        WHERE links.function = functions.key AND passes
+                            AND (path = limits.value OR path >= limits.value || '/' AND path < limits.value || '0')
+                    )
+            )
     )
