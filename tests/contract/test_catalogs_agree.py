@@ -62,12 +62,13 @@ class Script:
         limits = tuple(dice.sample(PATHS, dice.randint(1, 2)))
         commands: list[tuple[int, Command]] = [
             (12, PublishVersions(owner, [spec], at)),
-            (3, MakeNamespace(path, at)),
+            (2, PublishVersions(owner, [spec], at, dice.choice((None, 3)), dice.choice((None, 1)))),
+            (3, MakeNamespace(path, at, dice.choice((None, None, 1)))),
             (2, DeleteNamespace(path, dice.random() < 0.5, at)),
             (2, DeleteFunction(path, at)),
             (2, DeleteVersion(version, at)),
             (6, Rename(path, other, at)),
-            (6, PutLink(path, function, dice.random() < 0.5, desk.alice, at)),
+            (6, PutLink(path, function, dice.random() < 0.5, desk.alice, at, dice.choice((None, None, 2)))),
             (2, DeleteLink(path)),
             (5, MoveAlias(function, alias, version, desk.alice, at)),
             (3, RollBackAlias(function, alias, at)),
@@ -75,7 +76,7 @@ class Script:
             (2, Deprecate(version, dice.choice(("", "use another")), at)),
             (1, KeepDurations([(1, 0.5)])),
             (3, PutGrant(path, dice.choice((desk.bob, desk.alice, 0)), "view", desk.alice, at)),
-            (1, CreateToken(desk.bob, dice.randbytes(32), "", ("invoke",), limits, at, None)),
+            (1, CreateToken(desk.bob, dice.randbytes(32), "", ("invoke",), limits, at, None, at_most=3)),
         ]
         return dice.choices([command for _, command in commands], [weight for weight, _ in commands])[0]
 

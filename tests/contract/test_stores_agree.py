@@ -25,6 +25,8 @@ from farcall.hub.ports import (
     CreateGroup,
     DeleteGrant,
     DeleteGroup,
+    DeleteVersion,
+    EndMissed,
     Erase,
     Expunge,
     FlagCancel,
@@ -32,7 +34,10 @@ from farcall.hub.ports import (
     Lane,
     Lease,
     LeaseItem,
+    MissedItem,
     Note,
+    NoteMissed,
+    NoteTold,
     Outcome,
     PinBlob,
     PublishVersions,
@@ -77,6 +82,7 @@ class Script:
             (6, self.claim),
             (3, self.notes),
             (12, self.everyday),
+            (6, self.missed),
         ]
 
     def commands(self, count: int) -> list[Command]:
@@ -150,19 +156,37 @@ class Script:
     def notes(self) -> Command:
         return AddNotes([Note(one, START + self.dice.randint(0, 3), "what", {"n": 1}) for one in self.some(3)])
 
+    def missed(self) -> Command:
+        dice, desk = self.dice, self.desk
+        versions = [dice.choice((1, 1, 2, 3)) for _ in range(dice.randint(0, 3))]
+        items = [
+            MissedItem(version, dice.choice((desk.bob, desk.bob, desk.alice, 99)), dice.randint(1, 3), START + at)
+            for at, version in enumerate(versions)
+        ]
+        commands: list[Command] = [
+            NoteMissed(items),
+            NoteMissed(items),
+            EndMissed(versions),
+            NoteTold(dice.choice((1, 1, 2)), START + dice.randint(0, 9)),
+            DeleteVersion(dice.choice((2, 3)), START),
+        ]
+        return dice.choice(commands)
+
     def everyday(self) -> Command:
         dice, desk = self.dice, self.desk
         commands: list[Command] = [
             SetDisabled(desk.bob, dice.random() < 0.3, START),
             PutGrant("alice", desk.bob, "invoke", desk.alice, START),
+            PutGrant("alice/g", desk.bob, "view", desk.alice, START, at_most=1, by_epoch=dice.choice((1, 2))),
             DeleteGrant("alice", desk.bob, START),
+            DeleteGrant("alice", desk.bob, START, [1, 2], presumes=dice.choice((None, [(1, START)]))),
             PublishVersions(desk.alice, [version_spec("alice/g", dice.choice((b"1", b"2")) * 16)], START),
-            PinBlob(dice.choice(BLOBS), 5, desk.bob, START + dice.randint(0, 50)),
+            PinBlob(dice.choice(BLOBS), 5, desk.bob, START + dice.choice((0, 25, 50, 1e9)), dice.choice((0, 7))),
             CollectBlobs(START + 25, 2),
             Expunge(START + 25, 100),
             SetLimits(desk.bob, '{"per_minute":3}', START),
             Erase(dice.choice(self.ids), START),
-            CreateGroup("lab", desk.bob, b"k" * 32, START),
+            CreateGroup("lab", desk.bob, b"k" * 32, START, dice.choice((None, 1))),
             PutMember(_LAB, dice.choice((desk.alice, desk.bob)), dice.choice(("member", "manager")), 1, START),
             RemoveMember(_LAB, dice.choice((desk.alice, desk.bob)), START),
             PutGrant("alice", _LAB, "view", desk.alice, START),
@@ -205,7 +229,9 @@ async def play(store: Store, seed: int) -> dict[str, Any]:
         "audit": [await store.audit(AuditFilter(concerns=concerns)) for concerns in (None, (desk.bob,))],
         "unfinished": await store.unfinished(desk.bob),
         "functions": await store.functions([""]),
+        "missed": await store.missed(),
         "blobs": [await store.blob_readable(digest, desk.alice) for digest in BLOBS],
+        "blobs of a token": [await store.blob_readable(digest, desk.bob, 7, ["alice/f", "bob"]) for digest in BLOBS],
         "rest": await store.do(CollectBlobs(START + 1_000, 10)),
     }
     seen["page"].items.sort(key=lambda row: row.id)
