@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from farcall.domain.states import InvocationState
-from farcall.hub.ports import InvocationFilter, Outcome
+from farcall.hub.ports import InvocationFilter, Outcome, UsageFilter
 from farcall.stores.sqlite import SqliteStore
 from farcall.testing.contracts.desk import Desk
 
@@ -56,11 +56,13 @@ async def write_until_killed(directory: Path, number: int, seconds: float) -> li
     return told
 
 
-async def all_records(store: SqliteStore) -> list[tuple[bytes, InvocationState, bytes, bytes]]:
+async def all_records(
+    store: SqliteStore, caller: int | None = None
+) -> list[tuple[bytes, InvocationState, bytes, bytes]]:
     records = []
     cursor: str | None = None
     while True:
-        page = await store.invocations(InvocationFilter(limit=500, cursor=cursor))
+        page = await store.invocations(InvocationFilter(limit=500, cursor=cursor, caller=caller))
         records += [(row.id, row.state, row.arguments, row.result) for row in page.items]
         cursor = page.next
         if cursor is None:
@@ -91,4 +93,11 @@ async def test_whatever_was_acknowledged_is_there_after_a_kill_and_nothing_twice
     assert sum(count for _, count in await store.lanes()) == sum(
         state is InvocationState.QUEUED for state, _, _ in found.values()
     )
+    [used] = await store.usage(UsageFilter())
+    ended = [(arguments, result) for state, arguments, result in found.values() if state is InvocationState.SUCCEEDED]
+    assert used.invocations == len(ended), "an end is charged twice, or not at all"
+    assert used.bytes_in == sum(len(arguments) for arguments, _ in ended)
+    assert used.bytes_out == sum(len(result) for _, result in ended)
+    [caller] = {row.caller for row in (await store.invocations(InvocationFilter())).items}
+    assert len(await all_records(store, caller)) == len(found), "what is there is not found under its caller"
     await store.close()

@@ -23,6 +23,7 @@ def test_every_statement_of_the_package_fits_the_schema() -> None:
         "audit_matches",
         "invocation_rows",
         "queued_rows",
+        "taken",
         "usage_by",
         "usage_in_order",
     }
@@ -60,4 +61,5 @@ def test_a_bulk_statement_takes_any_number_of_rows_in_order(count: int) -> None:
 def test_a_bulk_question_adds_up_its_answers() -> None:
     connection = apsw.Connection(":memory:")
     flat = list(range(600))
-    assert Bulk("SELECT count(*) FROM (VALUES ROWS) WHERE column1 >= 100", 1).total(connection, flat) == 500
+    text = "SELECT total(column1 >= 100), count(*) FROM (VALUES ROWS)"
+    assert Bulk(text, 1).totals(connection, flat) == [500, 600]

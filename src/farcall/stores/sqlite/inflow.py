@@ -15,6 +15,7 @@ import msgspec
 from farcall.domain.model import Completion, NewInvocation
 from farcall.domain.states import InvocationState
 from farcall.hub.ports import Outcome
+from farcall.stores.sqlite.filing import AcceptOrder, Filing
 from farcall.stores.sqlite.queries import Speaker, Statements
 from farcall.stores.sqlite.usage import charge
 
@@ -25,7 +26,7 @@ _QUEUED = int(InvocationState.QUEUED)
 _FIRST_FINAL = int(InvocationState.SUCCEEDED)
 # Places in a row of insert_invocations.
 _SEQ, _ID, _CALLER, _STATE, _DIGEST, _ATTEMPT, _FENCE, _WORKER = 0, 1, 3, 4, 6, 12, 13, 14
-_STARTED, _FINISHED, _RUN, _FAILURE, _RESULT, _CPU = 15, 16, 17, 18, 20, 23
+_STARTED, _FINISHED, _RUN, _FAILURE, _RESULT, _BLOBS, _CPU = 15, 16, 17, 18, 20, 21, 23
 
 Slot = tuple[list[Outcome], int]
 _encode_json = msgspec.json.encode
@@ -35,13 +36,6 @@ _encode_failure = msgspec.msgpack.encode
 def body_key(seq: int, *, result: bool) -> int:
     """Where a large body of this invocation lies."""
     return 2 * seq + result
-
-
-class AcceptOrder:
-    """The order of acceptance; numbers of what was rolled back are not used again."""
-
-    def __init__(self, last: int) -> None:
-        self.last = last
 
 
 class Admission(Speaker):
@@ -77,11 +71,12 @@ class Admission(Speaker):
 class Inflow:
     """One transaction's inserts and completions."""
 
-    def __init__(self, admission: Admission, order: AcceptOrder) -> None:
+    def __init__(self, admission: Admission, order: AcceptOrder, filing: Filing) -> None:
         self._connection = admission.connection
         self._statements = admission.statements
         self._admission = admission
         self._order = order
+        self._filing = filing
         self._rows: dict[bytes, list[Any]] = {}
         self._slots: list[tuple[Slot, NewInvocation, list[Any]]] = []
         # Completions that were merged into a row of this transaction: to be done over if the row is not inserted.
@@ -89,7 +84,7 @@ class Inflow:
         self._updates: dict[bytes, tuple[Slot, Completion]] = {}
         self._bodies: list[Any] = []
         self._references: list[tuple[str, int]] = []
-        self._ended: list[Completion] = []  # to be charged once they are written
+        self._ended: list[Completion] = []  # of what is filed: to be charged once they are written
 
     # -- gathering -----------------------------------------------------------------------------------------------------
 
@@ -147,7 +142,9 @@ class Inflow:
         outcomes = [Outcome.OK] * len(items)
         for index, item in enumerate(items):
             row = self._rows.get(item.id)
-            if row is not None:
+            if row is not None and (item.blobs or row[_BLOBS] is not None):
+                self.flush()
+            elif row is not None:
                 self._merge(row, (outcomes, index), item)
                 continue
             if item.id in self._updates:
@@ -172,7 +169,6 @@ class Inflow:
         row[_FINISHED] = item.finished_at
         row[_RUN] = item.run_seconds
         row[_CPU] = item.cpu_seconds
-        self._ended.append(item)
         row[_FAILURE] = None if item.failure is None else _encode_failure(item.failure)
         row[_RESULT] = self._result_of(row[_SEQ], item)
 
@@ -194,20 +190,42 @@ class Inflow:
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
+    def insert_ended(self, inserts: Sequence[NewInvocation], ends: Sequence[Completion]) -> list[list[Outcome]] | None:
+        """Insert and end of one call, by a single statement that is a transaction of its own.
+
+        None: that is not all that there is to do, and nothing was done.
+        """
+        if len(inserts) != 1 or len(ends) != 1 or inserts[0].blobs or ends[0].blobs or self._filing.is_due():
+            return None
+        outcomes = [self.accept(inserts), self.complete(ends)]
+        row = self._rows.get(ends[0].id)
+        if row is None or self._bodies:
+            return None
+        return outcomes if self._statements.insert_invocations.run(self._connection, row) else None
+
     def flush(self) -> None:
         """Write what was gathered; afterwards the outcomes are right and the rows can be seen."""
         if self._rows:
             self._insert()
+        self._put_bodies()
         if self._updates:
             self._update()
-        if self._bodies:
-            self._statements.put_bodies.run(self._connection, self._bodies)
-            self._bodies = []
+        self._put_bodies()
         if self._ended:
             charge(self._connection, self._statements, self._ended)
             self._ended = []
         if self._references:
             self._refer()
+
+    def file(self, *, anyhow: bool = False) -> None:
+        """File what was accepted, if enough has come together; everything has been flushed."""
+        if anyhow or self._filing.is_due():
+            self._filing.catch_up()
+
+    def _put_bodies(self) -> None:
+        if self._bodies:
+            self._statements.put_bodies.run(self._connection, self._bodies)
+            self._bodies = []
 
     def _insert(self) -> None:
         rows, slots = self._rows, self._slots
@@ -227,7 +245,6 @@ class Inflow:
         """Some ids were there before: find which, undo what was gathered for them, complete the older rows instead."""
         find = self._statements["find_invocation"]
         refused: set[int] = set()
-        undone: set[int] = set()
         again: list[tuple[Slot, Completion]] = []
         for (outcomes, index), item, row in slots:
             found = self._connection.execute(find, (item.id,)).get
@@ -236,14 +253,12 @@ class Inflow:
             outcomes[index] = _same_request(found, item)
             refused.add(row[_SEQ])
             again += merged.get(item.id, ())
-            undone.update(id(completion) for _, completion in merged.get(item.id, ()))
         keys, bodies = self._bodies[::2], self._bodies[1::2]
         self._bodies = []
         for key, body in zip(keys, bodies, strict=True):
             if key >> 1 not in refused:
                 self._bodies += (key, body)
         self._references = [pair for pair in self._references if pair[1] not in refused]
-        self._ended = [completion for completion in self._ended if id(completion) not in undone]
         for slot, completion in again:
             self._complete_one(slot, completion)
 
@@ -252,10 +267,14 @@ class Inflow:
         keys: list[Any] = []
         for _, item in updates.values():
             keys += (item.id, item.fence, item.request_digest)
-        if self._statements.count_uncompletable.total(self._connection, keys):
+        unfit, filed, naming = self._statements.check_completions.totals(self._connection, keys)
+        if unfit:
             for slot, item in updates.values():
                 self._complete_one(slot, item)
             return
+        if filed < len(updates) and (filed or naming or any(item.blobs for _, item in updates.values())):
+            self._filing.catch_up()  # so all of these are charged here, and blobs by what is known of them now
+            filed = len(updates)
         flat: list[Any] = []
         heavy: list[Completion] = []
         for _, item in updates.values():
@@ -265,7 +284,8 @@ class Inflow:
             else:
                 flat += _values(item, item.result)
         self._statements.complete_invocations.run(self._connection, flat)
-        self._ended += [item for _, item in updates.values()]
+        if filed:
+            self._ended += [item for _, item in updates.values()]
         for item in heavy:
             seq = self._connection.execute(self._statements["find_invocation"], (item.id,)).get[0]
             self._result_of(seq, item)
@@ -278,15 +298,19 @@ class Inflow:
         found = self._connection.execute(self._statements["completable"], (item.id,)).get
         if found is None:
             return Outcome.MISSING
-        seq, state, fence, digest = found
+        seq, state, fence, digest, naming = found
         if item.request_digest and item.request_digest != digest:
             return Outcome.STALE  # the end of another request, which had the same id and was refused
         if state >= _FIRST_FINAL:
             return Outcome.DUPLICATE if item.fence and item.fence == fence else Outcome.STALE
         if item.fence and item.fence < fence:
             return Outcome.STALE
+        if item.blobs or naming:
+            self._put_bodies()
+            self._filing.catch_up()
         self._statements.complete_invocations.run(self._connection, _values(item, self._result_of(seq, item)))
-        self._ended.append(item)
+        if seq <= self._filing.filed_to:
+            self._ended.append(item)
         return Outcome.OK
 
     def _refer(self) -> None:

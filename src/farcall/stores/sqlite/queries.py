@@ -37,7 +37,7 @@ def load_statements() -> dict[str, str]:
 
 
 def _filled(statement: str, statements: dict[str, str]) -> str:
-    return _FRAGMENT.sub(lambda match: statements[match[1]], statement)
+    return _FRAGMENT.sub(lambda match: _filled(statements[match[1]], statements), statement)
 
 
 class Bulk:
@@ -60,9 +60,10 @@ class Bulk:
             changed += connection.changes()
         return changed
 
-    def total(self, connection: apsw.Connection, flat: Sequence[Any]) -> int:
-        """The sum of what a query for one number answers."""
-        return sum(connection.execute(text, part).get for _, part, text in self._parts(flat))
+    def totals(self, connection: apsw.Connection, flat: Sequence[Any]) -> list[int]:
+        """The sums of what a query for one row of numbers answers."""
+        answers = [connection.execute(text, part).fetchone() for _, part, text in self._parts(flat)]
+        return [int(sum(column)) for column in zip(*answers, strict=True)]
 
     def _parts(self, flat: Sequence[Any]) -> list[tuple[int, Sequence[Any], str]]:
         parts = []
@@ -81,7 +82,7 @@ class Statements:
     def __init__(self) -> None:
         self._named = load_statements()
         self.insert_invocations = Bulk(self["insert_invocations"], 24)
-        self.count_uncompletable = Bulk(self["count_uncompletable"], 3)
+        self.check_completions = Bulk(self["check_completions"], 3)
         self.complete_invocations = Bulk(self["complete_invocations"], 11)
         self.add_usage = Bulk(self["add_usage"], 9)
         self.charge_stored = Bulk(self["charge_stored"], 1)

@@ -1,4 +1,4 @@
-"""Usage: what invocations took, summed in the transaction that records their end. Also limits, and erasure."""
+"""Usage: what invocations took that end after they were filed (`filing`). Also limits, and erasure."""
 
 from __future__ import annotations
 

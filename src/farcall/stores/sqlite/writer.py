@@ -21,67 +21,12 @@ from typing import Any
 
 import apsw
 
-from farcall.hub.ports import (
-    Accept,
-    AcceptInvitation,
-    AddAudit,
-    AddConfirmation,
-    AddNotes,
-    Audited,
-    BeginEpoch,
-    Claim,
-    CloseInvitation,
-    CollectBlobs,
-    Command,
-    Complete,
-    ConfirmEmail,
-    CreateAccount,
-    CreateGroup,
-    CreateToken,
-    DeleteFunction,
-    DeleteGrant,
-    DeleteGroup,
-    DeleteLink,
-    DeleteNamespace,
-    DeleteVersion,
-    EndPresence,
-    Erase,
-    ExpireGrants,
-    Expunge,
-    FlagCancel,
-    FreeHandles,
-    Lease,
-    NoteMail,
-    PinBlob,
-    PublishVersions,
-    PutGrant,
-    PutInvitation,
-    PutMember,
-    PutPresence,
-    RemoveMember,
-    Rename,
-    Requeue,
-    RevokeToken,
-    SetDisabled,
-    SetLimits,
-    SetPassword,
-    StoreFailed,
-    TakeConfirmation,
-    UseTokens,
-)
-from farcall.stores.sqlite.audit import AuditCommands
-from farcall.stores.sqlite.catalog import CatalogCommands
-from farcall.stores.sqlite.functions import FunctionCommands
-from farcall.stores.sqlite.groups import GroupCommands
-from farcall.stores.sqlite.inflow import AcceptOrder, Admission, Inflow
-from farcall.stores.sqlite.invitations import InvitationCommands
-from farcall.stores.sqlite.invocations import InvocationCommands
-from farcall.stores.sqlite.missed import MissedCommands
+from farcall.hub.ports import Accept, Command, Complete, StoreFailed
+from farcall.stores.sqlite.everyday import Everyday
+from farcall.stores.sqlite.filing import AcceptOrder, Filing
+from farcall.stores.sqlite.inflow import Admission, Inflow
 from farcall.stores.sqlite.pace import Pace, PaceLimits
-from farcall.stores.sqlite.people import PeopleCommands
-from farcall.stores.sqlite.presence import PresenceCommands
 from farcall.stores.sqlite.queries import Statements
-from farcall.stores.sqlite.usage import UsageCommands
 
 Done = Callable[[Any], None] | None
 Entry = tuple[Command, Done]
@@ -100,27 +45,6 @@ _DISK_ERRORS = (
     MemoryError,
     OSError,
 )
-# After these rows of `invocations` may be read, or what they are charged may change: gathered rows are written first.
-_READS_ROWS = (Lease, Requeue, FlagCancel, Claim, PinBlob, CollectBlobs, Expunge, Erase, DeleteVersion)
-_CHANGES_ACCESS = (
-    CreateGroup,
-    PutMember,
-    RemoveMember,
-    DeleteGroup,
-    CreateAccount,
-    SetDisabled,
-    SetLimits,
-    PutGrant,
-    DeleteGrant,
-    AcceptInvitation,
-    ExpireGrants,
-    PublishVersions,
-    DeleteFunction,
-    DeleteVersion,
-    DeleteNamespace,
-    DeleteLink,
-    Rename,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +57,8 @@ class WriterLimits:
     probe_seconds: float = 0.2  # after a failure, between two tries
     # 8 MiB of log before it is copied into the database: rarely enough to amortise, small enough not to be felt.
     log_pages: int = 2_000
+    # Few enough to be looked through in no time, and many enough to share the pages of filing.
+    file_after: int = 256
     pace: PaceLimits = field(default_factory=PaceLimits)
 
 
@@ -164,56 +90,9 @@ class Writer:
         self._probed_at = 0.0
         self._admission = Admission(connection, statements)
         self._order = AcceptOrder(connection.execute(statements["last_seq"]).get)
+        self._filing = Filing(connection, statements, self._order, limits.file_after)
         self._thread = threading.Thread(target=self._run, name="farcall-store-writer", daemon=True)
-        self._invocations = InvocationCommands(connection, statements)
-        self._audit = AuditCommands(connection, statements)
-        catalog = CatalogCommands(connection, statements)
-        functions = FunctionCommands(connection, statements)
-        invitations = InvitationCommands(connection, statements)
-        groups = GroupCommands(connection, statements)
-        missed = MissedCommands(connection, statements)
-        people = PeopleCommands(connection, statements)
-        presence = PresenceCommands(connection, statements)
-        usage = UsageCommands(connection, statements)
-        self._handlers: dict[type, Callable[[Any], Any]] = {
-            Lease: self._invocations.lease,
-            Requeue: self._invocations.requeue,
-            FlagCancel: self._invocations.flag_cancel,
-            Claim: self._invocations.claim,
-            AddNotes: self._invocations.add_notes,
-            Expunge: self._invocations.expunge,
-            CreateGroup: groups.create_group,
-            PutMember: groups.put_member,
-            RemoveMember: groups.remove_member,
-            DeleteGroup: groups.delete_group,
-            AddAudit: self._audit.add_audit,
-            BeginEpoch: catalog.begin_epoch,
-            CreateAccount: catalog.create_account,
-            SetDisabled: catalog.set_disabled,
-            CreateToken: catalog.create_token,
-            RevokeToken: catalog.revoke_token,
-            SetPassword: people.set_password,
-            ConfirmEmail: people.confirm_email,
-            AddConfirmation: people.add_confirmation,
-            TakeConfirmation: people.take_confirmation,
-            FreeHandles: people.free_handles,
-            UseTokens: people.use_tokens,
-            PutGrant: catalog.put_grant,
-            DeleteGrant: catalog.delete_grant,
-            PutInvitation: invitations.put_invitation,
-            AcceptInvitation: invitations.accept_invitation,
-            CloseInvitation: invitations.close_invitation,
-            NoteMail: invitations.note_mail,
-            ExpireGrants: invitations.expire_grants,
-            **functions.handlers,
-            **missed.handlers,
-            PutPresence: presence.put_presence,
-            EndPresence: presence.end_presence,
-            PinBlob: presence.pin_blob,
-            CollectBlobs: presence.collect_blobs,
-            SetLimits: usage.set_limits,
-            Erase: usage.erase,
-        }
+        self._everyday = Everyday(connection, statements, self._admission)
 
     # -- the hub's side ------------------------------------------------------------------------------------------------
 
@@ -318,8 +197,11 @@ class Writer:
 
     def _transaction(self, batch: Sequence[Entry]) -> list[Any]:
         connection = self._connection
-        inflow = Inflow(self._admission, self._order)
-        outcomes: list[Any] = []
+        outcomes = self._one_statement(batch)
+        if outcomes is not None:
+            return outcomes
+        outcomes = []
+        inflow = Inflow(self._admission, self._order, self._filing)
         connection.execute("BEGIN IMMEDIATE")
         try:
             for command, _ in batch:
@@ -328,29 +210,27 @@ class Writer:
                 elif isinstance(command, Complete):
                     outcomes.append(inflow.complete(command.items))
                 else:
-                    outcomes.append(self._everyday(command, inflow))
+                    outcomes.append(self._everyday.carry_out(command, inflow))
             inflow.flush()
+            inflow.file()
             connection.execute("COMMIT")
         except BaseException:
             self._roll_back()
             raise
         return outcomes
 
-    def _everyday(self, command: Command, inflow: Inflow) -> Any:
-        audited = command if isinstance(command, Audited) else None
-        if audited is not None:
-            command = audited.command
-        if isinstance(command, _READS_ROWS):
-            inflow.flush()
-        if isinstance(command, _CHANGES_ACCESS):
-            self._admission.forget()
-        outcome = self._handlers[type(command)](command)
-        if audited is not None:
-            self._audit.add(audited.entries(outcome))
-        return outcome
+    def _one_statement(self, batch: Sequence[Entry]) -> list[Any] | None:
+        """The outcomes of a call that was accepted and has ended, if that is all; None: nothing was done."""
+        if len(batch) != 2:
+            return None
+        first, second = batch[0][0], batch[1][0]
+        if type(first) is not Accept or type(second) is not Complete:
+            return None
+        return Inflow(self._admission, self._order, self._filing).insert_ended(first.items, second.items)
 
     def _roll_back(self) -> None:
         self._admission.forget()
+        self._filing.forget()
         # SQLite rolls back by itself after some errors; a second error here would hide the first.
         try:
             if self._connection.in_transaction:

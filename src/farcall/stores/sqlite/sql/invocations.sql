@@ -33,13 +33,18 @@ INSERT OR IGNORE INTO invocations (
 -- name: find_invocation
 SELECT seq, request_digest, caller FROM invocations WHERE id = ?1
 
--- name: count_uncompletable
-SELECT count(*)
+-- name: check_completions
+-- How many cannot be carried out as they are, how many complete what is filed, and how many what names blobs.
+SELECT
+    total(
+        invocations.state IS NULL OR invocations.state >= 3
+        OR (item.column2 <> 0 AND item.column2 < invocations.fence)
+        OR (item.column3 <> x'' AND item.column3 <> invocations.request_digest)
+    ),
+    total(invocations.seq <= (SELECT filed_to FROM housekeeping)),
+    total(invocations.blobs IS NOT NULL)
 FROM (VALUES ROWS) AS item
 LEFT JOIN invocations ON invocations.id = item.column1
-WHERE invocations.state IS NULL OR invocations.state >= 3
-    OR (item.column2 <> 0 AND item.column2 < invocations.fence)
-    OR (item.column3 <> x'' AND item.column3 <> invocations.request_digest)
 
 -- name: complete_invocations
 UPDATE invocations SET
@@ -53,7 +58,7 @@ WHERE invocations.id = item.column1
 SELECT seq, state, fence, cancel_requested_at FROM invocations WHERE id = ?1
 
 -- name: completable
-SELECT seq, state, fence, request_digest FROM invocations WHERE id = ?1
+SELECT seq, state, fence, request_digest, blobs IS NOT NULL FROM invocations WHERE id = ?1
 
 -- name: put_bodies
 INSERT OR REPLACE INTO bodies (key, body) VALUES ROWS
@@ -112,16 +117,27 @@ WHERE invocations.seq IN (SELECT value FROM json_each(?1))
 ORDER BY invocations.seq DESC
 
 -- name: newest_of_caller
--- ?2 cursor, ?3 limit, ?4 state or NULL, ?5 since or NULL, ?6 JSON array of versions or NULL, ?7 another state or NULL
-SELECT seq FROM invocations INDEXED BY invocations_by_caller
-WHERE caller = ?1 AND seq < ?2
+-- ?2 cursor, ?3 limit, ?4 state or NULL, ?5 since or NULL, ?6 JSON array of versions or NULL, ?7 another state or NULL.
+-- What is filed under the caller, and what is not filed yet; each in order, so that only as much is read as is asked for.
+SELECT seq FROM invocations
+WHERE seq > (SELECT filed_to FROM housekeeping) AND seq < ?2 AND caller = ?1
+    AND (?4 IS NULL OR state = ?4 OR state = ?7) AND (?5 IS NULL OR created_at >= ?5)
+    AND (?6 IS NULL OR version IN (SELECT value FROM json_each(?6)))
+UNION ALL
+SELECT filed.seq FROM filed_by_caller AS filed CROSS JOIN invocations ON invocations.seq = filed.seq
+WHERE filed.caller = ?1 AND filed.seq < ?2
     AND (?4 IS NULL OR state = ?4 OR state = ?7) AND (?5 IS NULL OR created_at >= ?5)
     AND (?6 IS NULL OR version IN (SELECT value FROM json_each(?6)))
 ORDER BY seq DESC LIMIT ?3
 
 -- name: newest_of_version
-SELECT seq FROM invocations INDEXED BY invocations_by_version
-WHERE version = ?1 AND seq < ?2
+-- The same for one version, with ?6 for another state.
+SELECT seq FROM invocations
+WHERE seq > (SELECT filed_to FROM housekeeping) AND seq < ?2 AND version = ?1
+    AND (?4 IS NULL OR state = ?4 OR state = ?6) AND (?5 IS NULL OR created_at >= ?5)
+UNION ALL
+SELECT filed.seq FROM filed_by_version AS filed CROSS JOIN invocations ON invocations.seq = filed.seq
+WHERE filed.version = ?1 AND filed.seq < ?2
     AND (?4 IS NULL OR state = ?4 OR state = ?6) AND (?5 IS NULL OR created_at >= ?5)
 ORDER BY seq DESC LIMIT ?3
 
@@ -144,7 +160,7 @@ WHERE (?1 IS NULL OR functions.owner IN (SELECT value FROM json_each(?1)))
 SELECT at, what, detail FROM notes WHERE invocation = ?1 ORDER BY at, key
 
 -- name: last_seq
-SELECT coalesce(max(seq), 0) FROM invocations
+SELECT max(coalesce((SELECT max(seq) FROM invocations), 0), filed_to) FROM housekeeping
 
 -- name: expunged_below
 SELECT expunged_below FROM housekeeping

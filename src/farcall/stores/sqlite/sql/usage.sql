@@ -1,4 +1,5 @@
--- What was used: summed in the transaction that records an end. Limits of accounts, and erasure.
+-- What was used: summed when an invocation is filed or, if it ends later, in the transaction that records its end. Limits
+-- of accounts, and erasure.
 
 -- name: add_to_usage
 ON CONFLICT (day, version, caller) DO UPDATE SET
@@ -11,17 +12,20 @@ INSERT INTO usage (day, version, caller, invocations, failures, run_seconds, cpu
 VALUES ROWS
 {add_to_usage}
 
+-- name: taken
+-- What rows of `invocations` that have ended took, as rows of `usage`: grouped by the first three columns.
+CAST(finished_at / 86400 AS INTEGER) AS day, version, caller, count(*) AS invocations, sum(state <> 3) AS failures,
+total(run_seconds) AS run_seconds, total(cpu_seconds) AS cpu_seconds,
+sum(coalesce(length(arguments), (SELECT length(body) FROM bodies WHERE key = 2 * seq), 0) + CASE
+    WHEN blobs IS NULL THEN 0
+    ELSE (SELECT coalesce(sum(size), 0) FROM blobs WHERE digest IN (SELECT value FROM json_each(invocations.blobs)))
+END) AS bytes_in,
+sum(coalesce(length(result), (SELECT length(body) FROM bodies WHERE key = 2 * seq + 1), 0)) AS bytes_out
+
 -- name: charge_stored
 -- Rows by id, which have ended and are written, with their bodies. CROSS fixes the order of the loops.
 INSERT INTO usage
-SELECT
-    CAST(finished_at / 86400 AS INTEGER), version, caller, count(*), sum(state <> 3), total(run_seconds),
-    total(cpu_seconds),
-    sum(coalesce(length(arguments), (SELECT length(body) FROM bodies WHERE key = 2 * seq), 0) + CASE
-        WHEN blobs IS NULL THEN 0
-        ELSE (SELECT coalesce(sum(size), 0) FROM blobs WHERE digest IN (SELECT value FROM json_each(invocations.blobs)))
-    END),
-    sum(coalesce(length(result), (SELECT length(body) FROM bodies WHERE key = 2 * seq + 1), 0))
+SELECT {taken}
 FROM (VALUES ROWS) AS item CROSS JOIN invocations ON invocations.id = item.column1
 WHERE true
 GROUP BY 1, 2, 3
@@ -41,7 +45,11 @@ SELECT
     CASE WHEN ?6 THEN usage.day END, CASE WHEN ?7 THEN functions.called END, CASE WHEN ?8 THEN versions.number END,
     CASE WHEN ?9 THEN callers.handle END, sum(invocations), sum(failures), total(run_seconds), total(cpu_seconds),
     sum(bytes_in), sum(bytes_out)
-FROM usage
+FROM (
+    SELECT * FROM usage
+    UNION ALL
+    SELECT {taken} FROM invocations WHERE seq > (SELECT filed_to FROM housekeeping) AND state > 2 GROUP BY 1, 2, 3
+) AS usage
 JOIN versions ON versions.key = usage.version
 JOIN functions ON functions.key = versions.function
 JOIN accounts AS callers ON callers.key = usage.caller
