@@ -104,6 +104,10 @@ class Channel:
         elif self.error is not None:
             self._sweep()
 
+    def read_now(self, invocation: Invocation) -> bool:
+        """From the thread that waits for it: read the answer past the loop; False: it comes, or came, by the loop."""
+        return self._ledger.read_now(invocation)
+
     def adopt(self, invocation: Invocation) -> None:
         """Ask the hub after an invocation that another connection submitted."""
 

@@ -43,6 +43,7 @@ class RemoteFunction:
         self._read = read
         settled = plain_value if interface.stream else read
         self._waited = Route(name, resolved.interface, options, False, settled, interface.stream)
+        self._called = Route(name, resolved.interface, options, False, settled, interface.stream, reads=True)
         self._mapped = Route(name, resolved.interface, options, False, settled, interface.stream, patient=True)
         self._noted = Route(name, resolved.interface, options, True, settled, interface.stream)
         self._inline_limit_bytes = client._channel_now().welcome().inline_limit_bytes
@@ -87,7 +88,7 @@ class RemoteFunction:
         """
         if self._interface.stream:
             return self.stream(*args, **kwargs)
-        invocation = self._start(self._waited, args, kwargs)
+        invocation = self._start(self._called, args, kwargs)
         try:
             return invocation.result()
         except KeyboardInterrupt:

@@ -46,6 +46,7 @@ class Route:
     acknowledge: bool  # somebody may ask for the id before the end
     decode: Callable[[bytes], Any]
     streams: bool = False
+    reads: bool = False  # the thread that calls waits for it, and for nothing else
     patient: bool = False  # a limit that is reached for a while is waited for
 
 
@@ -177,8 +178,11 @@ class Invocation(LeanFuture):
 
     def _wait(self, timeout: float | None) -> None:
         """Until the end; raises TimeoutError after `timeout` seconds without it."""
-        self._home().may_block()
+        channel = self._home()
+        channel.may_block()
         if timeout is None:
+            if self._route.reads and channel.read_now(self):
+                return
             if self._wait_for_end(notice.AFTER_SECONDS):
                 return
             if notice.wanted():

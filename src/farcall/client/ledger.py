@@ -7,6 +7,7 @@ asked for it, and only what the hub does not know is sent again, under the same 
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,6 +19,7 @@ from farcall.domain.ids import to_text
 from farcall.link import Link
 from farcall.wire import frames
 
+_ALONE_ANSWERS = 8  # in succession, each to a thread that waited for nothing else: then such a thread may read
 _BATCH_ITEMS = 2048
 _BATCH_BYTES = 1024 * 1024
 _ATTACH_IDS = 20_000
@@ -34,6 +36,8 @@ class Ledger:
         self._pending: dict[bytes, Invocation] = {}
         self._unsent: deque[Invocation] = deque()
         self._patience = Patience(self._send_again)
+        self._alone = 0
+        self._taking = threading.Lock()  # an invocation out of `pending`, or joining one there
         self._cancelling: set[bytes] = set()  # until they end: the wish is repeated after a reconnect
         self.handlers: dict[type, Callable[[Any], None]] = {
             frames.Settled: self._settled,
@@ -56,8 +60,12 @@ class Ledger:
         """Whether it is the only handle of its invocation; another one waits with the first."""
         held = self._pending.setdefault(invocation._identifier, invocation)
         if held is not invocation:
-            held._twin(invocation)
-        return held is invocation
+            with self._taking:
+                if self._pending.get(invocation._identifier) is held:
+                    held._twin(invocation)
+                    return False
+                self._pending[invocation._identifier] = invocation  # the other has just ended
+        return True
 
     # -- to the hub ----------------------------------------------------------------------------------------------------
 
@@ -82,9 +90,31 @@ class Ledger:
             return False  # they become twins in the loop
         items = [frames.SubmitItem(invocation._identifier, arguments)]
         if self._link.send_now(frames.Submit(route.function, route.interface, route.options, route.acknowledge, items)):
+            if not route.reads:
+                self._link.ask_back()
             return True
         self._pending.pop(invocation._identifier, None)
         return False
+
+    def read_now(self, invocation: Invocation) -> bool:
+        """From the thread that waits for it: read its answer past the loop; False: the loop reads."""
+
+        def wants(frame: Any) -> bool:
+            if frame.__class__ is not frames.Settled or len(frame.items) != 1:
+                return False
+            settlement = frame.items[0]
+            with self._taking:
+                mine = self._pending.get(settlement.id) is invocation
+                if not mine or invocation._twins or self._cancelling:  # others have to be told: in the loop
+                    return False
+                del self._pending[settlement.id]
+            invocation._settle(settlement)
+            return True
+
+        taken = self._link.read_now(wants)
+        if self._pending:  # somebody came meanwhile, found the reading taken, and waits
+            self._link.ask_back()
+        return taken
 
     def send(self) -> None:
         """Send what was not sent, if there is a line; calls of one route leave as one frame."""
@@ -102,9 +132,7 @@ class Ledger:
             if invocation._route is not route or len(items) >= _BATCH_ITEMS or weight > _BATCH_BYTES:
                 self._submit(route, items)
                 route, items, weight = invocation._route, [], 0
-            held = pending.setdefault(invocation._identifier, invocation)
-            if held is not invocation:
-                held._twin(invocation)
+            if pending.setdefault(invocation._identifier, invocation) is not invocation and not self._first(invocation):
                 continue
             items.append(frames.SubmitItem(invocation._identifier, arguments))
             weight += len(arguments)
@@ -126,8 +154,10 @@ class Ledger:
                 Failure("cancelled", "The invocation was cancelled before it was accepted.")
             )
             return
-        if identifier in self._pending:
-            self._cancelling.add(identifier)
+        with self._taking:
+            if identifier in self._pending:
+                self._cancelling.add(identifier)
+        if identifier in self._cancelling:
             self._link.send(frames.Cancel([identifier]))
 
     def reconnected(self) -> None:
@@ -168,6 +198,10 @@ class Ledger:
         for item in frame.items:
             invocation = pending.pop(item.id, None)
             if invocation is not None:
+                self._alone = self._alone + 1 if invocation._route.reads and not pending else 0
+                if self._alone >= _ALONE_ANSWERS:
+                    self._alone = 0
+                    self._link.lend(lambda: self)
                 invocation._settle(item)
         self._patience.ended(len(frame.items))
         if self._cancelling:

@@ -28,6 +28,7 @@ from farcall.link.security import certificate_hint, certificate_reason, proxy_fo
 from farcall.link.transport import Connection
 from farcall.wire import frames
 from farcall.wire.session import DialerSession, ProtocolError, Role
+from farcall.wire.shortcut import only
 
 _PASSING = frozenset({"", "hub_unavailable", "internal", "quota_exceeded", "worker_lost"})
 _CLOSE_CODES = {4401: "unauthenticated", 4403: "permission_denied", 4426: "unsupported_protocol"}
@@ -108,6 +109,29 @@ class Line:
         except ProtocolError:
             return False  # the loop sends it in parts
         return self._connection.write_now(data)
+
+    def lend(self, unless: Callable[[], Any]) -> None:
+        """Let threads read with `read_now`, unless `unless` says otherwise once they can."""
+        self._connection.lend(unless)
+
+    def ask_back(self) -> None:
+        """From any thread: let the loop read again."""
+        lending = self._connection.lending
+        if lending is not None:
+            lending.ask_back()
+
+    def read_now(self, wants: Callable[[Any], bool]) -> bool:
+        """From any thread: read the next frame past the loop, if reading is lent; True if `wants` took it. Whatever
+        else comes goes to the loop.
+        """
+        lending = self._connection.lending
+
+        def takes(data: bytes) -> bool:
+            message = only(data)
+            frame = None if message is None else self._session.glance(message)
+            return frame is not None and wants(frame)
+
+        return lending is not None and lending.read(takes)
 
     async def close(self, code: str = "", message: str = "") -> None:
         """Say goodbye and close; returns when the socket is closed."""

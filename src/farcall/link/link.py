@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from farcall.link.address import Address
@@ -81,6 +82,24 @@ class Link:
         """
         line = self._line
         return line is not None and line.send_now(frame)
+
+    def lend(self, unless: Callable[[], Any]) -> None:
+        """Let threads read with `read_now`, unless `unless` says otherwise once they can."""
+        if self._line is not None:
+            self._line.lend(unless)
+
+    def read_now(self, wants: Callable[[Any], bool]) -> bool:
+        """From any thread: wait a moment for the next frame, if reading is lent; True if `wants` took it. Whatever else
+        comes goes to the handler, in the loop.
+        """
+        line = self._line
+        return line is not None and line.read_now(wants)
+
+    def ask_back(self) -> None:
+        """From any thread: let the loop read again, if reading is lent."""
+        line = self._line
+        if line is not None:
+            line.ask_back()
 
     def flush(self) -> None:
         """Let what was sent leave now instead of at the turn's end."""

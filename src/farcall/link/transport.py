@@ -17,6 +17,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.frames import Opcode
 from websockets.protocol import State
 
+from farcall.link.lending import Lending
 from farcall.wire.shortcut import Shortcut, message
 
 
@@ -35,6 +36,8 @@ class Connection(ClientConnection):
         self._shortcut = Shortcut(self.protocol, self._deliver, super().data_received)
         self._writing = threading.Lock()
         self._socket: socket.socket | None = None  # the transport's own, if what is written is what travels: no TLS
+        self.lending: Lending | None = None  # likewise
+        self._lend_unless: Callable[[], Any] | None = None
         self._cut = b""  # the rest of a frame whose beginning left by `write_now`
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -42,9 +45,12 @@ class Connection(ClientConnection):
         plain = transport.get_extra_info("socket")
         if plain is not None and transport.get_extra_info("sslcontext") is None:
             self._socket = plain.dup()  # a handle of our own: the loop may close the other at any time
+            self.lending = Lending(self.loop, self.transport, plain.dup(), self.data_received)
 
     def data_received(self, data: bytes) -> None:
         self._shortcut.feed(data)
+        if self._lend_unless is not None:
+            self._lend()
 
     def listen(self, on_message: Callable[[bytes], None], on_closed: Callable[[], None]) -> None:
         """From now on; what came before is handed over at once."""
@@ -77,6 +83,8 @@ class Connection(ClientConnection):
         """Send whole binary messages, now. Nothing happens if the connection is closing."""
         if self.state is not State.OPEN:
             return
+        if self.lending is not None:
+            self.lending.take_back()  # there may be an answer
         data = b"".join([message(data, os.urandom(4)) for data in messages])
         with self._writing:
             self._write_cut()
@@ -106,6 +114,18 @@ class Connection(ClientConnection):
                 self.loop.call_soon_threadsafe(self.send_data)
         return True
 
+    def lend(self, unless: Callable[[], Any]) -> None:
+        """Let threads read, as soon as what is being read is dealt with, unless `unless` then says otherwise."""
+        self._lend_unless = unless
+
+    def _lend(self) -> None:
+        unless, self._lend_unless = self._lend_unless, None
+        if unless is None or self.lending is None or not self._shortcut.idle:
+            return
+        self.lending.lend()
+        if unless():  # asked afterwards: whoever comes later finds it lent
+            self.lending.take_back()
+
     def _write_cut(self) -> None:
         cut, self._cut = self._cut, b""
         if cut:
@@ -132,5 +152,7 @@ class Connection(ClientConnection):
             own, self._socket = self._socket, None
         if own is not None:
             own.close()
+        if self.lending is not None:
+            self.lending.end()
         if self._on_closed is not None:
             self._on_closed()

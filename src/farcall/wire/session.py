@@ -154,6 +154,19 @@ class _Session:
             self._enter(phase, frame)
         return frame
 
+    def glance(self, data: bytes) -> Any:
+        """The frame of one message that is legal and leaves the session as it is, or None: then it is for `receive`.
+
+        From any thread.
+        """
+        if len(data) > self._receive_limit_bytes:
+            return None
+        try:
+            frame = self._decode(data)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, MemoryError, OverflowError):
+            return None
+        return frame if self._allowed.get(type(frame)) is self.phase else None
+
     def _enter(self, phase: Phase, frame: Any) -> None:
         if self.phase is Phase.GREETING and phase is not Phase.CLOSED:
             self._greeted(frame)

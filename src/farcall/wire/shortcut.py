@@ -41,6 +41,19 @@ def message(data: bytes, mask: bytes = b"") -> bytes:
     return head + mask + _apply_mask(data, mask) if mask else head + data
 
 
+def only(data: bytes) -> bytes | None:
+    """The message, if these bytes are one frame that may take the short way to whoever dialled, and nothing else."""
+    held = len(data)
+    if held < 4 or data[0] != _WHOLE_BINARY:
+        return None
+    length, begin = data[1], 2
+    if length == 126:
+        length, begin = data[2] << 8 | data[3], 4
+    elif length > 126:  # longer than small, or masked as it must not be
+        return None
+    return data[begin:] if begin + length == held else None
+
+
 class Shortcut:
     """Calls `on_message` for each frame that may take the short way, and `on_rest` with all other bytes, in order.
 
@@ -58,6 +71,12 @@ class Shortcut:
         self._tail = b""  # of the handshake
         self._owed_bytes = 0  # of the frame whose beginning the protocol has
         self._header = b""  # the beginning of a frame that the protocol has, if it does not tell the frame's length
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is begun: what comes next is the beginning of a message."""
+        begun = not self._shaken or self._owed_bytes or self._header or self._protocol.current_size is not None
+        return not begun
 
     def feed(self, data: bytes) -> None:
         """Bytes from the socket, however cut."""

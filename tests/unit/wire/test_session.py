@@ -50,6 +50,14 @@ def test_a_submission_arrives_as_it_was_sent() -> None:
     assert dialer.receive(hub.encode(settled)) == settled
 
 
+def test_a_glance_sees_what_would_be_received_and_changes_nothing() -> None:
+    dialer, hub = pair("client")
+    settled = frames.Settled([Settlement(b"i" * 22, 3, b"result", None, 1)])
+    assert dialer.glance(hub.encode(settled)) == settled
+    assert dialer.glance(hub.encode(frames.Goodbye("", ""))) is None
+    assert dialer.receive(hub.encode(settled)) == settled
+
+
 def test_two_ends_without_a_common_protocol_part_with_a_sentence() -> None:
     dialer, hub = DialerSession("client", BOOT, "farcall 9.9", protocols=(7, 8)), HubSession("client")
     with pytest.raises(ProtocolError, match=r"speaks protocol 1, and farcall 9\.9 speaks 7, 8") as caught:
@@ -207,12 +215,17 @@ def _all_sessions() -> list[Any]:
 def _must_hold(data: bytes) -> None:
     for session in _all_sessions():
         refusal = None
+        before = session.phase
+        glanced = session.glance(data)
+        assert session.phase is before
         try:
             frame = session.receive(data)
         except ProtocolError as error:
             refusal = error
+        assert (glanced is not None) == (refusal is None and session.phase is before), "a glance is no step"
         if refusal is None:
             assert isinstance(frame, frames.Frame)
+            assert glanced is None or repr(glanced) == repr(frame)
         else:
             assert refusal.code in ERRORS
             assert refusal.message

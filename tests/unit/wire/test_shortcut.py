@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from websockets.frames import Close, Frame, Opcode
 from websockets.protocol import CLIENT, OPEN, SERVER, Protocol, Side, State
 
-from farcall.wire.shortcut import SMALL_BYTES, Shortcut, message
+from farcall.wire.shortcut import SMALL_BYTES, Shortcut, message, only
 
 _LIMIT_BYTES = 80_000
 _UPGRADE = b"GET / HTTP/1.1\r\nHost: hub\r\n\r\n"
@@ -157,3 +157,31 @@ def test_a_small_whole_frame_does_not_trouble_the_protocol() -> None:
     shortcut._shaken = True
     shortcut.feed(message(b"one", b"mask") + message(b"", b"mask") + message(bytes(SMALL_BYTES), b"mask"))
     assert heard == [b"one", b"", bytes(SMALL_BYTES)]
+
+
+@given(st.one_of(st.builds(lambda frame: frame.serialize(mask=False), _frames), _wild, st.binary(max_size=6)))
+def test_what_is_taken_for_one_frame_and_no_more_is_that_on_both_ways(data: bytes) -> None:
+    body = only(data)
+    if body is None:
+        assert not (data[:1] == b"\x82" and 4 <= len(data) <= SMALL_BYTES and _whole_messages(data) == 1)
+    else:
+        expected = _long_way(CLIENT, [message(body)])
+        assert _long_way(CLIENT, [data]) == _short_way(CLIENT, [data]) == expected
+
+
+def _whole_messages(data: bytes) -> int:
+    """How many small messages these bytes are, if nothing else is in them and nothing is missing."""
+    heard: list[bytes] = []
+    others: list[bytes] = []
+    shortcut = Shortcut(_protocol(CLIENT), heard.append, others.append)
+    shortcut._shaken = True
+    shortcut.feed(data)
+    return 0 if others else len(heard)
+
+
+def test_two_frames_or_a_part_of_one_are_not_one() -> None:
+    one = message(b"one")
+    assert only(one) == b"one"
+    assert only(message(bytes(SMALL_BYTES))) == bytes(SMALL_BYTES)
+    for data in (b"", one[:-1], one + one, one + b"\x82", message(b"one", b"mask"), message(bytes(SMALL_BYTES + 1))):
+        assert only(data) is None
