@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from typing import Any
+
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Send
 
 from farcall.domain.errors import Refused
 from farcall.gateway.exchange import Exchange, Reply
+from farcall.gateway.line import Line, line_of
 from farcall.gateway.operations import Answer, Operation
 from farcall.wire import rest
 
@@ -14,7 +19,8 @@ BYTES = "application/octet-stream"
 
 async def upload(x: Exchange) -> Reply:
     expected = x.request.headers.get("x-farcall-digest") or None
-    digest, size = await x.hub.blobs.upload(x.subject, x.chunks(x.hub.blobs.limit_bytes), expected)
+    async with x.filling(x.hub.blobs.limit_bytes) as fill:
+        digest, size = await x.hub.blobs.upload(x.subject, fill, expected)
     return Reply(rest.Blob(digest, size), 201, {"Location": f"/v1/blobs/{digest}"})
 
 
@@ -28,7 +34,27 @@ async def download(x: Exchange) -> Response:
     headers["Content-Length"] = str(size - start)
     if start:
         headers["Content-Range"] = f"bytes {start}-{size - 1}/{size}"
-    return StreamingResponse(chunks, 206 if start else 200, headers, BYTES)
+    if x.request.method == "HEAD":
+        return Response(None, 206 if start else 200, headers, BYTES)
+    return _Stream(line_of(x.request.scope), chunks, 206 if start else 200, headers, BYTES)
+
+
+class _Stream(StreamingResponse):
+    """By the request's line, if it has one."""
+
+    def __init__(self, line: Line | None, chunks: AsyncIterator[memoryview], *answer: Any) -> None:
+        super().__init__(chunks, *answer)
+        self._line = line
+        self._chunks = chunks
+
+    async def stream_response(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        if self._line is not None:
+            await self._line.send(self._chunks)
+        else:
+            async for chunk in self._chunks:  # who is handed it may keep it for longer than it is valid
+                await send({"type": "http.response.body", "body": bytes(chunk), "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _start(header: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,7 +15,10 @@ from starlette.responses import Response
 from farcall.domain import access
 from farcall.domain import ids as identifiers
 from farcall.domain.errors import Refused
+from farcall.gateway.line import line_of
 from farcall.gateway.services import GatewayOptions, HubServices
+from farcall.hub.ports import Fill
+from farcall.hub.pouring import poured
 
 JSON = "application/json"
 MSGPACK = "application/msgpack"
@@ -128,6 +132,19 @@ class Exchange:
             limit_bytes = min(limit_bytes, _STRANGERS_LIMIT_BYTES)
         return b"".join([chunk async for chunk in self.chunks(limit_bytes)])
 
+    @contextlib.asynccontextmanager
+    async def filling(self, limit_bytes: int) -> AsyncIterator[Fill]:
+        """The body, for whoever has buffers for it; raises Refused (too_large)."""
+        line, declared = line_of(self.request.scope), self.request.headers.get("content-length", "")
+        if line is None or not declared.isdigit() or int(declared) > limit_bytes:
+            yield poured(self.chunks(limit_bytes))
+            return
+        try:
+            async with line.body(self.request.receive, int(declared)) as body:
+                yield body.fill
+        except ClientDisconnect:
+            raise _cut_off() from None
+
     async def chunks(self, limit_bytes: int) -> AsyncIterator[bytes]:
         """The body as it comes; raises Refused (too_large).
 
@@ -149,7 +166,7 @@ class Exchange:
                 if not over:
                     yield chunk
         except ClientDisconnect:
-            raise Refused("invalid_request", "The connection broke before the body was complete.") from None
+            raise _cut_off() from None
         if over:
             raise too_large
 
@@ -181,6 +198,10 @@ class Exchange:
         if self.wants_msgpack:
             return Response(_encode_msgpack(reply.value), reply.status, headers, MSGPACK)
         return Response(_encode_json(reply.value), reply.status, headers, JSON)
+
+
+def _cut_off() -> Refused:
+    return Refused("invalid_request", "The connection broke before the body was complete.")
 
 
 def moment(seconds: float) -> datetime:

@@ -1,11 +1,16 @@
-"""Bodies of requests on their way in: handed over as they come, where the server's own way copies them twice."""
+"""Bodies of requests on their way in: handed over as they come, where the server's own way copies them twice; or past
+the server, by a line.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from farcall.gateway.line import lend
 
 
 class Intake(HttpToolsProtocol):
@@ -13,6 +18,18 @@ class Intake(HttpToolsProtocol):
 
     A large body arrives in pieces of some 256 KiB, and each is taken before the next one is read: it needs no buffer.
     """
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        if getattr(self.cycle, "scope", None) is self.scope:  # else it becomes a WebSocket
+            lend(self, self._begin_anew)
+
+    def _begin_anew(self) -> None:
+        """The body was read past the parser: a new one waits for the next request."""
+        if self.parser is not None:  # the connection is still there
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as the server has it
+            self.on_message_complete()
 
     def on_body(self, body: bytes) -> None:
         cycle: Any = self.cycle

@@ -45,14 +45,12 @@ class BlobRoom:
         self._spared: set[str] = set()  # pinned during a collection, which may have listed them before
         self._deleting: dict[str, asyncio.Event] = {}  # under way; set when it is done
 
-    async def upload(
-        self, subject: access.Subject, chunks: AsyncIterator[bytes], expected: str | None = None
-    ) -> tuple[str, int]:
-        """Store what is streamed; returns (digest, size). Raises Refused (too_large, invalid_request)."""
+    async def upload(self, subject: access.Subject, fill: ports.Fill, expected: str | None = None) -> tuple[str, int]:
+        """Store what comes; returns (digest, size). Raises Refused (too_large, invalid_request)."""
         if not (access.has_scope(subject, "invoke") or access.has_scope(subject, "serve")):
             raise Refused("permission_denied", "This token may neither call nor serve, so it may not upload.")
         try:
-            digest, size = await self._blobs.put(chunks, expected, self.limit_bytes)
+            digest, size = await self._blobs.put(fill, expected, self.limit_bytes)
         except OverflowError:
             raise Refused("too_large", f"A blob has at most {self.limit_bytes} bytes.") from None
         except ports.BlobMismatch as error:
@@ -74,8 +72,11 @@ class BlobRoom:
             raise Refused("hub_unavailable", "The blob was collected while it came in.", "Upload it again.")
         return digest, size
 
-    async def open(self, subject: access.Subject, digest: str, start: int = 0) -> tuple[int, AsyncIterator[bytes]]:
-        """Size of the whole and its bytes from `start` on; raises Refused (not_found)."""
+    async def open(self, subject: access.Subject, digest: str, start: int = 0) -> tuple[int, AsyncIterator[memoryview]]:
+        """Size of the whole and its bytes from `start` on; raises Refused (not_found).
+
+        Each chunk is valid until the next is asked for.
+        """
         size = await self.size(subject, digest)
         return size, self._blobs.chunks(digest, start)
 

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import re
 import secrets
 import threading
 from collections.abc import AsyncIterator, Callable
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
 from blake3 import blake3
 
-from farcall.hub.ports import BlobMismatch, StoreFailed
+from farcall.hub.ports import BlobMismatch, Fill, StoreFailed
 from farcall.stores.writeback import start_write_back
 
 _DIGEST = re.compile(r"blake3:[0-9a-f]{64}")
 _PREFIX = "blake3:"
 _UNFINISHED = "unfinished"
-# Large enough that going to another thread does not count, small enough to hold one per upload.
+# Large enough that going to another thread does not count, small enough to hold two per transfer.
 _STEP_BYTES = 1 << 20
-_CHUNKS_AS_THEY_ARE = 64  # of a step; more of them are joined, since each costs a call
 _WRITE_BACK_BYTES = 8 << 20
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows only
-_READ = os.O_RDONLY | _BINARY
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
 
 
@@ -49,11 +49,11 @@ class FileBlobs:
         place = self._place(digest)
         return place if place is not None and place.is_file() else None
 
-    async def put(self, chunks: AsyncIterator[bytes], expected: str | None, limit_bytes: int) -> tuple[str, int]:
+    async def put(self, fill: Fill, expected: str | None, limit_bytes: int) -> tuple[str, int]:
         """Store; returns (digest, size). Raises BlobMismatch, OverflowError beyond `limit_bytes`, or StoreFailed
         (full disk); then it leaves nothing behind.
 
-        One step is hashed and written while the next comes in; what is there already is only hashed.
+        One step is hashed and written, each in a thread, while the next comes in; what is there already is only hashed.
         """
         if expected is not None and not _DIGEST.fullmatch(expected):
             raise BlobMismatch(f"{expected[:80]!r} is no digest; they look like blake3: and 64 hexadecimal digits")
@@ -61,24 +61,19 @@ class FileBlobs:
         upload = _Upload(self._unfinished / secrets.token_hex(16) if known is None else None)
         writing: asyncio.Task[None] | None = None
         size = 0
+        coming, other = _buffers()
         try:
             await _on_disk(upload.open)
-            held: list[bytes] = []
-            waiting = 0
-            async for chunk in chunks:
-                waiting += len(chunk)
-                if size + waiting > limit_bytes:
+            while count := await _filled(fill, coming):
+                size += count
+                if size > limit_bytes:
                     raise OverflowError(f"the blob is larger than the limit of {limit_bytes} bytes")
-                held.append(chunk)
-                if waiting >= _STEP_BYTES:
-                    if writing is not None:
-                        await writing
-                    writing = asyncio.ensure_future(_on_disk(upload.write, held))
-                    size += waiting
-                    held, waiting = [], 0
+                if writing is not None:
+                    await writing
+                writing = asyncio.ensure_future(upload.take(coming[:count]))
+                coming, other = other, coming
             if writing is not None:
                 await writing
-            await _on_disk(upload.write, held)
             digest = upload.digest
             if expected is not None and digest != expected:
                 raise BlobMismatch(f"the bytes that came are {digest}, not {expected}")
@@ -87,7 +82,7 @@ class FileBlobs:
             if writing is not None:
                 await asyncio.gather(writing, return_exceptions=True)
             await _on_disk(upload.abandon)
-        return digest, size + waiting
+        return digest, size
 
     async def size(self, digest: str) -> int | None:
         """In bytes; None if it is not here."""
@@ -99,22 +94,27 @@ class FileBlobs:
         except FileNotFoundError:
             return None
 
-    async def chunks(self, digest: str, start: int = 0) -> AsyncIterator[bytes]:
-        """Stream it from byte `start`, in pieces of at most 1 MiB; raises KeyError if it is not here."""
+    async def chunks(self, digest: str, start: int = 0) -> AsyncIterator[memoryview]:
+        """Stream it from byte `start`, in pieces of at most 1 MiB, each valid until the next is asked for; raises
+        KeyError if it is not here. One is read while the one before is on its way.
+        """
         place = self._place(digest)
         if place is None:
             raise KeyError(digest)
-        loop = asyncio.get_running_loop()
+        in_thread = functools.partial(asyncio.get_running_loop().run_in_executor, None)
+        reading = _Download()
         try:
-            descriptor = await loop.run_in_executor(None, os.open, place, _READ)
+            await in_thread(reading.open, place, start)
+            going, other = _buffers()
+            following = in_thread(reading.read, going)
+            while count := await following:
+                following = in_thread(reading.read, other)
+                yield going[:count]
+                going, other = other, going
         except FileNotFoundError:
             raise KeyError(digest) from None
-        try:
-            os.lseek(descriptor, start, os.SEEK_SET)
-            while chunk := await loop.run_in_executor(None, os.read, descriptor, _STEP_BYTES):
-                yield chunk
         finally:
-            os.close(descriptor)
+            reading.close()
 
     async def delete(self, digest: str) -> None:
         """Idempotent."""
@@ -134,8 +134,8 @@ class FileBlobs:
 class _Upload:
     """A file that grows, or without a `path` only its digest.
 
-    All methods block, and are called one after the other; but `abandon` may come while another is still at work, in a
-    thread that nobody waits for any more.
+    All methods but `take` block, and are called one after the other; but `abandon` may come while another is still at
+    work, in a thread that nobody waits for any more.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -155,14 +155,23 @@ class _Upload:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._descriptor = os.open(self._path, _CREATE, 0o600)
 
-    def write(self, chunks: list[bytes]) -> None:
+    async def take(self, data: memoryview) -> None:
+        """Hash and write; raises StoreFailed."""
+        hashing = _on_disk(self._take, data)
+        if self._path is None:
+            await hashing
+        else:
+            await asyncio.gather(hashing, _on_disk(self._write, data))
+
+    def _take(self, data: memoryview) -> None:
+        self._hash.update(data)
+
+    def _write(self, data: memoryview) -> None:
         with self._lock:
-            for data in chunks if len(chunks) <= _CHUNKS_AS_THEY_ARE else [b"".join(chunks)]:
-                self._hash.update(data)
-                view = memoryview(data)
-                while view and self._descriptor >= 0:
-                    view = view[os.write(self._descriptor, view) :]
-                self._size += len(data)
+            while data and self._descriptor >= 0:
+                written = os.write(self._descriptor, data)
+                data = data[written:]
+                self._size += written
             if self._descriptor >= 0 and self._size - self._started >= _WRITE_BACK_BYTES:
                 start_write_back(self._descriptor, self._started, self._size - self._started)
                 self._started = self._size
@@ -189,6 +198,43 @@ class _Upload:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+class _Download:
+    """A file that is read. All methods block; `close` may come while another is still at work, see `_Upload`."""
+
+    def __init__(self) -> None:
+        self._file: FileIO | None = None
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def open(self, path: Path, start: int) -> None:
+        with self._lock:
+            if not self._closed:
+                self._file = path.open("rb", buffering=0)
+                self._file.seek(start)
+
+    def read(self, buffer: memoryview) -> int:
+        with self._lock:
+            return 0 if self._file is None or self._closed else self._file.readinto(buffer) or 0
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            if self._file is not None:
+                self._file.close()
+
+
+def _buffers() -> tuple[memoryview, memoryview]:
+    return memoryview(bytearray(_STEP_BYTES)), memoryview(bytearray(_STEP_BYTES))
+
+
+async def _filled(fill: Fill, buffer: memoryview) -> int:
+    """Bytes that came; fewer than the buffer takes only at the end."""
+    held = 0
+    while held < len(buffer) and (count := await fill(buffer[held:])):
+        held += count
+    return held
 
 
 async def _on_disk(work: Callable[..., None], *arguments: Any) -> None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from blake3 import blake3
 
 from farcall.domain.ids import INVOCATION_ID_BYTES, created_seconds, is_keyed
-from farcall.hub.ports import BlobMismatch, LogLine
+from farcall.hub.ports import BlobMismatch, Fill, LogLine
 
 _DIGEST = re.compile(r"blake3:[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 20
@@ -20,12 +20,13 @@ class MemoryBlobs:
     def __init__(self) -> None:
         self._held: dict[str, bytes] = {}
 
-    async def put(self, chunks: AsyncIterator[bytes], expected: str | None, limit_bytes: int) -> tuple[str, int]:
+    async def put(self, fill: Fill, expected: str | None, limit_bytes: int) -> tuple[str, int]:
         if expected is not None and not _DIGEST.fullmatch(expected):
             raise BlobMismatch(f"{expected!r} is no digest")
         data = bytearray()
-        async for chunk in chunks:
-            data += chunk
+        buffer = memoryview(bytearray(_CHUNK_BYTES))
+        while count := await fill(buffer):
+            data += buffer[:count]
             if len(data) > limit_bytes:
                 raise OverflowError(f"the blob is larger than {limit_bytes} bytes")
         digest = f"blake3:{blake3(data).hexdigest()}"
@@ -38,8 +39,8 @@ class MemoryBlobs:
         held = self._held.get(digest)
         return None if held is None else len(held)
 
-    async def chunks(self, digest: str, start: int = 0) -> AsyncIterator[bytes]:
-        held = self._held[digest]
+    async def chunks(self, digest: str, start: int = 0) -> AsyncIterator[memoryview]:
+        held = memoryview(self._held[digest])
         for at in range(start, len(held), _CHUNK_BYTES):
             yield held[at : at + _CHUNK_BYTES]
 

@@ -9,6 +9,8 @@ import pytest
 
 from farcall.domain.errors import Refused
 from farcall.hub.blobs import BlobRoom
+from farcall.hub.ports import Fill
+from farcall.hub.pouring import poured
 from farcall.stores.blobs import FileBlobs
 
 from .conftest import House
@@ -16,13 +18,16 @@ from .conftest import House
 pytestmark = pytest.mark.anyio
 
 
-async def of(data: bytes) -> AsyncIterator[bytes]:
-    yield data
+def of(data: bytes) -> Fill:
+    async def whole() -> AsyncIterator[bytes]:
+        yield data
+
+    return poured(whole())
 
 
 async def read(room: BlobRoom, house: House, handle: str, digest: str) -> bytes:
     _, chunks = await room.open(await house.subject(handle), digest)
-    return b"".join([chunk async for chunk in chunks])
+    return b"".join([bytes(chunk) async for chunk in chunks])
 
 
 @pytest.fixture

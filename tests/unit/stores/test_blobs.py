@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
-from farcall.hub.ports import StoreFailed
+from farcall.hub.ports import Fill, StoreFailed
+from farcall.hub.pouring import poured
 from farcall.stores.blobs import FileBlobs
 
 resource = pytest.importorskip("resource", reason="limits of file sizes are POSIX")
@@ -20,8 +21,11 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-async def once(data: bytes) -> AsyncIterator[bytes]:
-    yield data
+def once(data: bytes) -> Fill:
+    async def whole() -> AsyncIterator[bytes]:
+        yield data
+
+    return poured(whole())
 
 
 async def test_what_an_upload_left_behind_is_removed_at_the_next_start(tmp_path: Path) -> None:
@@ -64,9 +68,9 @@ async def test_a_stream_that_is_being_read_survives_the_deletion(tmp_path: Path)
     data = bytes(3 << 20)
     digest, _ = await blobs.put(once(data), None, 1 << 30)
     reading = blobs.chunks(digest)
-    first = await anext(reading)
+    first = bytes(await anext(reading))
     await blobs.delete(digest)
-    assert first + b"".join([chunk async for chunk in reading]) == data
+    assert first + b"".join([bytes(chunk) async for chunk in reading]) == data
     with pytest.raises(KeyError):
         await anext(blobs.chunks(digest))
 
@@ -93,7 +97,7 @@ async def test_pieces_of_any_size_are_put_together(tmp_path: Path, piece: int) -
         for start in range(0, len(data), piece):
             yield data[start : start + piece]
 
-    digest, size = await FileBlobs(tmp_path).put(pieces(), None, 1 << 30)
+    digest, size = await FileBlobs(tmp_path).put(poured(pieces()), None, 1 << 30)
     path = FileBlobs(tmp_path).path(digest)
     assert path is not None
     assert (size, path.read_bytes()) == (len(data), data)

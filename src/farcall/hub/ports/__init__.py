@@ -53,6 +53,7 @@ from farcall.hub.ports.commands import (
 from farcall.hub.ports.files import (
     BlobMismatch,
     Blobs,
+    Fill,
     LogFiles,
     LogLine,
 )
@@ -180,6 +181,7 @@ __all__ = [
     "Erase",
     "ExpireGrants",
     "Expunge",
+    "Fill",
     "FlagCancel",
     "FreeHandles",
     "FunctionRow",

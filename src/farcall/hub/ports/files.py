@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 
 class BlobMismatch(ValueError):
     """What was uploaded is not what its digest says."""
 
 
+Fill: TypeAlias = Callable[[memoryview], Awaitable[int]]
+"""Puts the next bytes at the beginning of a buffer; returns how many, and 0 at the end, however often it is asked."""
+
+
 class Blobs(Protocol):
     """Bytes addressed by digest (`blake3:<hex>`). Puts are atomic: a blob is there in full or not at all."""
 
-    async def put(self, chunks: AsyncIterator[bytes], expected: str | None, limit_bytes: int) -> tuple[str, int]:
-        """Store; returns (digest, size). Raises BlobMismatch, or OverflowError beyond the limit; then leaves nothing
-        behind."""
+    async def put(self, fill: Fill, expected: str | None, limit_bytes: int) -> tuple[str, int]:
+        """Store what `fill` gives; returns (digest, size).
+
+        Raises BlobMismatch, or OverflowError beyond the limit; then leaves nothing behind.
+        """
 
     async def size(self, digest: str) -> int | None: ...
 
-    def chunks(self, digest: str, start: int = 0) -> AsyncIterator[bytes]:
-        """Stream it; raises KeyError."""
+    def chunks(self, digest: str, start: int = 0) -> AsyncIterator[memoryview]:
+        """Stream it; raises KeyError. Each chunk is valid until the next is asked for."""
 
     async def delete(self, digest: str) -> None:
         """Idempotent."""

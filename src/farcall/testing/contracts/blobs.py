@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Iterable
 import pytest
 from blake3 import blake3
 
-from farcall.hub.ports import BlobMismatch, Blobs
+from farcall.hub.ports import BlobMismatch, Blobs, Fill
+from farcall.hub.pouring import poured
 
 LIMIT = 10 << 20
 
@@ -18,13 +19,16 @@ def digest_of(data: bytes) -> str:
     return "blake3:" + blake3(data).hexdigest()
 
 
-async def pieces(parts: Iterable[bytes]) -> AsyncIterator[bytes]:
-    for part in parts:
-        yield part
+def pieces(parts: Iterable[bytes]) -> Fill:
+    async def one_by_one() -> AsyncIterator[bytes]:
+        for part in parts:
+            yield part
+
+    return poured(one_by_one())
 
 
 async def all_of(blobs: Blobs, digest: str, start: int = 0) -> bytes:
-    return b"".join([chunk async for chunk in blobs.chunks(digest, start)])
+    return b"".join([bytes(chunk) async for chunk in blobs.chunks(digest, start)])
 
 
 class BlobsContract:
@@ -90,7 +94,7 @@ class BlobsContract:
             sent.set()
             await asyncio.Event().wait()
 
-        uploading = asyncio.ensure_future(blobs.put(stuck(), None, LIMIT))
+        uploading = asyncio.ensure_future(blobs.put(poured(stuck()), None, LIMIT))
         await sent.wait()
         uploading.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -111,7 +115,7 @@ class BlobsContract:
             raise ConnectionResetError("gone")
 
         with pytest.raises(ConnectionResetError):
-            await blobs.put(broken(), None, LIMIT)
+            await blobs.put(poured(broken()), None, LIMIT)
         assert await blobs.size(digest_of(bytes(2 << 20))) is None
         assert self.leftovers(blobs) == []
 
