@@ -15,6 +15,7 @@ from blake3 import blake3
 from farcall.client.errors import from_failure
 from farcall.client.rest import Rest
 from farcall.domain.errors import Failure
+from farcall.link.transfers import PIECE_BYTES
 from farcall.payload import digest_of
 
 _KNOWN_SECONDS = 1200.0  # well below the time for which a hub pins an upload
@@ -85,22 +86,31 @@ class Blobs:
             raise _bad(f"The result names a blob of {size} bytes; the hub's limit is {self._limit_bytes}.")
         if size > _IN_MEMORY_BYTES:
             with tempfile.TemporaryFile(prefix="farcall-") as file:
-                self._receive(digest, size, file.write)
+                buffer = memoryview(bytearray(PIECE_BYTES))
+                self._receive(digest, size, lambda at: buffer, file.write)
                 file.flush()
                 return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY))
-        memory = _memory(size)
-        self._receive(digest, size, memory.write)
-        return memoryview(memory)[:size]
+        memory = memoryview(_memory(size + 1))  # with room to see that there is too much
+        self._receive(digest, size, lambda at: memory[at : at + PIECE_BYTES])
+        return memory[:size]
 
-    def _receive(self, digest: str, size: int, write: Callable[[memoryview], object]) -> None:
-        """Write what comes, and never more than `size`; raises FarcallError unless it is what the digest says."""
+    def _receive(
+        self,
+        digest: str,
+        size: int,
+        place: Callable[[int], memoryview],
+        keep: Callable[[memoryview], object] = lambda piece: None,
+    ) -> None:
+        """Take what comes, each piece where `place` says for the number of bytes before it, and `keep` it.
+
+        Raises FarcallError unless it is what the digest says.
+        """
         hasher, received = blake3(), 0
-        for piece in self._rest.download(f"/v1/blobs/{digest}"):
-            received += len(piece)
-            if received > size:
-                break
-            hasher.update(piece)
-            write(piece)
+        with self._rest.download(f"/v1/blobs/{digest}") as fill:
+            while received <= size and (count := fill(buffer := place(received))):
+                hasher.update(buffer[:count])
+                keep(buffer[:count])
+                received += count
         if received != size or f"blake3:{hasher.hexdigest()}" != digest:
             raise _bad("A part of the result arrived damaged: its digest is not the one that was promised.")
 

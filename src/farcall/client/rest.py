@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,7 +15,7 @@ import msgspec
 from farcall.client.errors import FarcallError, HubUnreachable, from_failure
 from farcall.domain.errors import Failure
 from farcall.link.address import Address
-from farcall.link.transfers import PIECE_BYTES, Broken, Transfers, transfers
+from farcall.link.transfers import Broken, Transfers, transfers
 from farcall.wire.rest import LogLine
 
 if TYPE_CHECKING:
@@ -142,15 +143,14 @@ class Rest:
         if status >= 300:
             raise problem(status, body, self.url)
 
-    def download(self, path: str) -> Iterator[memoryview]:
-        """The body of `GET path`, in pieces as they come; each is valid until the next is asked for."""
-        buffer = memoryview(bytearray(PIECE_BYTES))
+    @contextlib.contextmanager
+    def download(self, path: str) -> Iterator[Callable[[memoryview], int]]:
+        """For the body of `GET path`: what puts its next bytes at the beginning of a buffer, and returns how many."""
         try:
             with self._transfers().get(path) as answer:
                 if answer.status >= 300:
                     raise problem(answer.status, answer.rest(), self.url)
-                while count := answer.fill(buffer):
-                    yield buffer[:count]
+                yield answer.fill
         except Broken as error:
             raise self.unreachable(error) from None
 

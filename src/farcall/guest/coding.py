@@ -5,22 +5,21 @@ from __future__ import annotations
 import mmap
 import os
 import shutil
+import threading
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from blake3 import blake3
 
 from farcall.guest.loading import Served
 from farcall.guest.messages import RunItem
 from farcall.payload.codes import Code
 from farcall.payload.decode import decode
-from farcall.payload.digests import PREFIX
+from farcall.payload.digests import digest_of
 from farcall.payload.encode import encode
 from farcall.payload.errors import WrongType
 
 STREAM_ITEM_LIMIT_BYTES: Final = 4 * 1024 * 1024
-_PIECE_BYTES: Final = 256 * 1024
 _FILE_MARK: Final = bytes([Code.FILE])  # occurs in every payload that holds a file
 _scalars: Final = msgspec.msgpack.Decoder(dict[str, int | float | str | bool | None])
 
@@ -67,14 +66,15 @@ class Spool:
 
 
 def _write(path: Path, data: memoryview) -> str:
-    """Returns the digest: each piece is hashed and written while it is in the processor's cache."""
-    hasher = blake3()
-    with open(path, "wb") as file:
-        for start in range(0, len(data), _PIECE_BYTES):
-            piece = data[start : start + _PIECE_BYTES]
-            hasher.update(piece)
-            file.write(piece)
-    return PREFIX + hasher.hexdigest()
+    """Returns the digest, which is made while the bytes are written."""
+    made: list[str] = []
+    hashing = threading.Thread(target=lambda: made.append(digest_of(data)))
+    hashing.start()
+    try:
+        path.write_bytes(data)
+    finally:
+        hashing.join()
+    return made[0]
 
 
 class Coder:
