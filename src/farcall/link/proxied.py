@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import BinaryIO, Final
+from io import BufferedIOBase
+from typing import Final
 
 import httpx2
 
@@ -29,7 +30,7 @@ class ProxiedTransfers:
             follow_redirects=False,
         )
 
-    def post(self, path: str, source: memoryview | BinaryIO, size: int, digest: str) -> tuple[int, bytes]:
+    def post(self, path: str, source: memoryview | BufferedIOBase, size: int, digest: str) -> tuple[int, bytes]:
         headers = request_headers(self._token, size, digest)
         try:
             answer = self._http.post(self._url + path, content=_pieces(source, size), headers=headers)
@@ -69,7 +70,7 @@ class _Answer:
         return self._response.read()
 
 
-def _pieces(source: memoryview | BinaryIO, size: int) -> Iterator[bytes]:
+def _pieces(source: memoryview | BufferedIOBase, size: int) -> Iterator[bytes]:
     if isinstance(source, memoryview):
         for start in range(0, size, PIECE_BYTES):
             yield bytes(source[start : start + PIECE_BYTES])

@@ -12,13 +12,17 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any, BinaryIO, Final, Protocol
+from io import BufferedIOBase
+from typing import Any, Final, Protocol
 
 from farcall.link.address import Address
 from farcall.link.security import proxy_for, tls_for
 
-PIECE_BYTES: Final = 256 * 1024
-"""What is sent and received at once: small enough to stay in a processor's cache, where it is hashed and written."""
+PIECE_BYTES: Final = 1024 * 1024
+"""What is received at once: the calls for it do not count, and most of it is still in a processor's cache when it is
+hashed and written.
+"""
+_SENT_AT_ONCE_BYTES: Final = 256 * 1024  # what was read is in that cache when it is sent
 
 _CONNECT_SECONDS: Final = 10.0
 _KEPT_SECONDS: Final = 30.0  # less than a hub keeps an idle connection
@@ -46,7 +50,7 @@ class Incoming(Protocol):
 class Transfers(Protocol):
     """Blocking; safe with threads. The token goes to this hub alone: redirects are not followed."""
 
-    def post(self, path: str, source: memoryview | BinaryIO, size: int, digest: str) -> tuple[int, bytes]:
+    def post(self, path: str, source: memoryview | BufferedIOBase, size: int, digest: str) -> tuple[int, bytes]:
         """Send `size` bytes, which the hub refuses unless they have this digest; returns status and body of the answer.
 
         Raises Broken. A file is read from its beginning.
@@ -93,7 +97,7 @@ class _DirectTransfers:
         self._busy: set[http.client.HTTPConnection] = set()
         self._closed = False
 
-    def post(self, path: str, source: memoryview | BinaryIO, size: int, digest: str) -> tuple[int, bytes]:
+    def post(self, path: str, source: memoryview | BufferedIOBase, size: int, digest: str) -> tuple[int, bytes]:
         headers = request_headers(self._token, size, digest)
         with self._answer("POST", path, headers, source, size) as answer:
             return answer.status, answer.rest()
@@ -113,7 +117,7 @@ class _DirectTransfers:
 
     @contextlib.contextmanager
     def _answer(
-        self, method: str, path: str, headers: dict[str, str], source: memoryview | BinaryIO | None, size: int
+        self, method: str, path: str, headers: dict[str, str], source: memoryview | BufferedIOBase | None, size: int
     ) -> Iterator[_Answer]:
         connection, answer = self._asked(method, path, headers, source, size)
         try:
@@ -128,7 +132,7 @@ class _DirectTransfers:
                 connection.close()
 
     def _asked(
-        self, method: str, path: str, headers: dict[str, str], source: memoryview | BinaryIO | None, size: int
+        self, method: str, path: str, headers: dict[str, str], source: memoryview | BufferedIOBase | None, size: int
     ) -> tuple[http.client.HTTPConnection, _Answer]:
         while True:
             connection, used = self._connection()
@@ -227,18 +231,17 @@ class _Answer:
             raise Broken(f"{error}" or type(error).__name__) from None
 
 
-def _send(connection: http.client.HTTPConnection, source: memoryview | BinaryIO, size: int) -> None:
+def _send(connection: http.client.HTTPConnection, source: memoryview | BufferedIOBase, size: int) -> None:
     """Piece by piece, so that the time-out is one of silence and not of the whole."""
     socket = connection.sock
     if isinstance(source, memoryview):
-        for start in range(0, size, PIECE_BYTES):
-            socket.sendall(source[start : start + PIECE_BYTES])
-    elif isinstance(socket, ssl.SSLSocket):
-        source.seek(0)
-        while piece := source.read(PIECE_BYTES):
-            socket.sendall(piece)
+        for start in range(0, size, _SENT_AT_ONCE_BYTES):
+            socket.sendall(source[start : start + _SENT_AT_ONCE_BYTES])
     else:
-        socket.sendfile(source, 0, size)
+        source.seek(0)
+        buffer = memoryview(bytearray(_SENT_AT_ONCE_BYTES))
+        while count := source.readinto(buffer):  # faster than `sendfile`, where the other end is near
+            socket.sendall(buffer[:count])
 
 
 def _break(connection: http.client.HTTPConnection) -> None:

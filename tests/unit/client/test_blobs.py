@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -24,6 +26,24 @@ def test_values_are_sent_under_the_digests_that_were_noted_and_those_after_them_
     sending = Sending(client._blobs, [digest_of(b"first")])
     assert [sending.put(data) for data in (b"first", b"second")] == [digest_of(b"first"), digest_of(b"second")]
     assert set(peer.blobs.values()) == {b"first", b"second"}
+
+
+@pytest.mark.parametrize("in_memory_bytes", [0, 10_000_000])
+@pytest.mark.parametrize("change", [lambda data: data + b"x", lambda data: data[:-1], lambda data: b"x" + data[1:]])
+def test_a_result_of_which_too_much_too_little_or_something_else_arrives_is_refused(
+    peer: Peer,
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    in_memory_bytes: int,
+    change: Callable[[bytes], bytes],
+) -> None:
+    monkeypatch.setattr(blobs, "_IN_MEMORY_BYTES", in_memory_bytes)
+    data = bytes(3_000_000)
+    peer.blobs[digest_of(data)] = change(data)
+    with pytest.raises(errors.FarcallError, match="digest is not the one that was promised"):
+        client._blobs.open(digest_of(data), len(data))
+    peer.blobs[digest_of(data)] = data
+    assert client._blobs.open(digest_of(data), len(data)) == data
 
 
 @pytest.mark.parametrize("in_memory_bytes", [0, 10_000_000])
