@@ -41,7 +41,6 @@ from farcall.runtimes.ports import Death, SlotListener, Told
 from farcall.runtimes.spawning import INHERITS, Spawned, spawn
 
 READ_BYTES: Final = 64 * 1024  # more would be mapped and unmapped at each read
-_READS_PER_TURN: Final = 4
 _TOKEN: Final = struct.Struct("=Q")
 _TEXT_CHARACTERS: Final = 64 * 1024
 _LAST_WORDS_CHARACTERS: Final = 4000
@@ -111,7 +110,7 @@ class PythonProcess:
         self._spawned = spawned
         if self._closing:
             self.kill()
-        self._loop.add_reader(spawned.channel.fileno(), self._readable)
+        self._loop.add_reader(spawned.channel.fileno(), self._read_once)
         self._write(_with_spool(self._setup, self.spool))
 
     def _wait(self, spawned: Spawned | None) -> None:
@@ -268,11 +267,6 @@ class PythonProcess:
         self._collect(final=False)
 
     # -- what the guest says -------------------------------------------------------------------------------------------
-
-    def _readable(self) -> None:
-        for _ in range(_READS_PER_TURN):
-            if not self._read_once():
-                return
 
     def _read_once(self) -> bool:
         """Whether there may be more to read at once."""

@@ -152,7 +152,7 @@ class Pool:
             self._fill(seat, -(-len(waiting) // left))
 
     def _fill(self, seat: Seat, share: int) -> None:
-        sent, waiting, estimate = seat.sent, self.waiting, self.estimates.of
+        sent, waiting, estimates = seat.sent, self.waiting, self.estimates
         room = PREFETCH_SECONDS - seat.expected_seconds
         slot = seat.slot
         if slot is None or (sent and (room < PREFETCH_SECONDS / 2 or not slot.prefetches)):
@@ -162,7 +162,7 @@ class Pool:
         size = 0
         while waiting and len(items) < share and size < _MESSAGE_BYTES:
             attempt = waiting[0]
-            seconds = estimate(attempt.function)
+            seconds = estimates[attempt.function]
             if (items or sent) and seconds > room:
                 break
             waiting.popleft()
@@ -197,7 +197,7 @@ class Pool:
         return back
 
     def _finite(self, attempt: Attempt) -> float:
-        return min(self.estimates.of(attempt.function), PREFETCH_SECONDS)
+        return min(self.estimates[attempt.function], PREFETCH_SECONDS)
 
     def rescue(self, seat: Seat) -> None:
         """The seat is busy for long: what waits behind goes to others."""
