@@ -22,6 +22,7 @@ from farcall.hub.ports import (
     Outcome,
     SetDisabled,
     StoreFailed,
+    UsageFilter,
 )
 from farcall.stores.sqlite import SqliteStore, WriterLimits
 from farcall.stores.sqlite.pace import PaceLimits
@@ -139,6 +140,25 @@ async def test_what_was_told_before_the_failure_is_still_true_after_it(desk: Des
     assert ids(reversed(first)) == [row.id for row in (await desk.store.invocations(InvocationFilter(limit=500))).items]
     await works_again(desk)
     assert await desk.accept(*first) == [Outcome.DUPLICATE] * 50
+
+
+async def test_filing_that_was_rolled_back_is_done_again(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path, replace(LIMITS, file_after=7))
+    store.open(asyncio.get_running_loop().call_soon_threadsafe)
+    desk = await Desk.set_up(store)
+    items = await desk.accepted(6)
+    assert await desk.complete(*[desk.completion(item, 5) for item in items]) == [OK] * 6
+    with no_file_grows_beyond(1_000), pytest.raises(StoreFailed):
+        await desk.accept(*[desk.new() for _ in range(20)])
+    await works_again(desk)
+    items += await desk.accepted(10)  # files them all
+    assert await desk.complete(*[desk.completion(item, 5) for item in items[6:8]]) == [OK] * 2
+    assert ids(reversed(items)) == [
+        row.id for row in (await store.invocations(InvocationFilter(caller=desk.bob))).items
+    ]
+    [used] = await store.usage(UsageFilter())
+    assert used.invocations == 8
+    await store.close()
 
 
 async def test_access_that_was_changed_in_a_failed_commit_has_not_changed(desk: Desk) -> None:
