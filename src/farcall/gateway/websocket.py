@@ -24,6 +24,7 @@ from farcall.wire.shortcut import Shortcut, message
 _PING_SECONDS = 20.0
 _SILENCE_SECONDS = 60.0
 _CLOSE_SECONDS = 5.0
+_FEW = 2  # messages that leave at once: one that somebody waits for, and what goes with it
 _BACKLOG_LIMIT_BYTES = 256 * 1024 * 1024
 
 
@@ -81,7 +82,7 @@ class WebSocket(asyncio.Protocol):
         transport = self._transport
         if self._open and self._protocol.state is State.OPEN and transport is not None and not transport.is_closing():
             wrapped = [message(data) for data in messages]
-            if len(wrapped) == 1 and self._written_now(wrapped[0], transport):
+            if len(wrapped) <= _FEW and self._written_now(b"".join(wrapped), transport):
                 return
             transport.writelines(wrapped)
             if transport.get_write_buffer_size() > _BACKLOG_LIMIT_BYTES:

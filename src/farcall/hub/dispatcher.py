@@ -92,10 +92,11 @@ class Dispatcher:
         if self._busy:
             return
         self._busy = True
+        at, handle, handlers = now(), self.core.handle, self._handlers
         try:
             while self._inbox:
-                for effect in self.core.handle(self._inbox.popleft(), now()):
-                    self._handlers[type(effect)](effect)
+                for effect in handle(self._inbox.popleft(), at):
+                    handlers[type(effect)](effect)
         finally:
             self._busy = False
 

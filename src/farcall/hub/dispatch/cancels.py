@@ -34,7 +34,7 @@ def cancel_requested(state: State, event: CancelRequested, now: Now) -> None:
         if state.store_down:
             state.pending_cancels[identifier] = None
         else:
-            state.out.cancels.append(identifier)
+            state.out.seldom.cancels.append(identifier)
 
 
 def cancel_committed(state: State, event: CancelCommitted, now: Now) -> None:
@@ -101,7 +101,7 @@ def _take_back(state: State, worker: Worker, caller: int, version: int) -> None:
         and not entry.leasing
     ]
     if keys and worker.state is not WorkerState.AWAY:
-        state.out.recalls.setdefault(worker.boot, []).extend(keys)
+        state.out.seldom.recalls.setdefault(worker.boot, []).extend(keys)
 
 
 def caller_gone(state: State, event: CallerGone, now: Now) -> None:

@@ -16,7 +16,7 @@ def commit_failed(state: State, event: CommitFailed, now: Now) -> None:
             refused.append(identifier)
             intake.reject(state, entry)
     if refused:
-        state.out.refused.append((refused, intake.UNAVAILABLE))
+        state.out.seldom.refused.append((refused, intake.UNAVAILABLE))
     for identifier in event.leases:
         entry = state.entries.get(identifier)
         if entry is not None and entry.leasing:
@@ -39,12 +39,12 @@ def store_works(state: State, event: StoreWorks, now: Now) -> None:
     if not state.store_down:
         return
     state.store_down = False
-    state.out.cancels.extend(state.pending_cancels)
+    state.out.seldom.cancels.extend(state.pending_cancels)
     state.pending_cancels.clear()
     for identifier in state.pending_requeues:
         entry = state.entries.get(identifier)
         if entry is not None and entry.requeue is not None:
-            state.out.requeues.append(entry.requeue)
+            state.out.seldom.requeues.append(entry.requeue)
     state.pending_requeues.clear()
     for identifier in state.pending_completes:
         entry = state.entries.get(identifier)

@@ -17,7 +17,7 @@ UNAVAILABLE = Failure("hub_unavailable", "The hub can't record anything now.", h
 def submitted(state: State, event: Submitted, now: Now) -> None:
     version = state.versions[event.version]
     if state.store_down:
-        state.out.refused.append(([item.id for item in event.items], UNAVAILABLE))
+        state.out.seldom.refused.append(([item.id for item in event.items], UNAVAILABLE))
         return
     accepts: list[NewInvocation] = []
     unserved: list[bytes] = []
@@ -59,7 +59,7 @@ def submitted(state: State, event: Submitted, now: Now) -> None:
     if accepts:
         state.out.accepts.append((accepts, event.acknowledge))
     if unserved:
-        state.out.refused.append((unserved, waits.no_worker(version)))
+        state.out.seldom.refused.append((unserved, waits.no_worker(version)))
     if missed:
         waits.miss(state, version, missed)
 
@@ -68,9 +68,9 @@ def _submitted_again(state: State, item: NewInvocation, acknowledge: bool) -> No
     entry = state.entries[item.id]
     if entry.invocation.request_digest != item.request_digest:
         failure = Failure("conflict", "The id is taken by another request.")
-        state.out.refused.append(([item.id], failure))
+        state.out.seldom.refused.append(([item.id], failure))
     elif entry.accepted and acknowledge:
-        state.out.accepted.append(item.id)
+        state.out.seldom.accepted.append(item.id)
 
 
 def accept_committed(state: State, event: AcceptCommitted, now: Now) -> None:
@@ -91,7 +91,7 @@ def accept_committed(state: State, event: AcceptCommitted, now: Now) -> None:
             else:
                 waits.enqueue(state, entry, now)
     if event.acknowledge:
-        state.out.accepted.extend(event.ids)
+        state.out.seldom.accepted.extend(event.ids)
 
 
 def _leave_to_store(state: State, entry: Entry, now: Now) -> None:

@@ -105,7 +105,7 @@ def ask(state: State, lane: Lane) -> None:
     lane.claiming = True
     if not lane.after:
         lane.from_start = True
-    state.out.claims.append((lane.key, limit, lane.after))
+    state.out.seldom.claims.append((lane.key, limit, lane.after))
 
 
 def leave_to_store(state: State, lane: Lane) -> None:

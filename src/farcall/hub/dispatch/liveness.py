@@ -44,7 +44,7 @@ def _lose(state: State, worker: Worker, now: Now, why: str) -> None:
         if not entry.leasing:  # never offered; it comes back when the store has answered
             retries.lost(state, entry, now, why)
     withdraw(state, worker)
-    state.out.gone.append((worker.boot, WorkerState.LOST.label))
+    state.out.seldom.gone.append((worker.boot, WorkerState.LOST.label))
 
 
 def await_silence(state: State, worker: Worker) -> None:

@@ -12,20 +12,76 @@ Key = tuple[bytes, int]
 
 
 class Outbox:
-    """Emptied after every event. Writes come before what is said to anybody, each kind in the order it was caused."""
+    """Emptied after every event. Writes come before what is said to anybody, each kind in the order it was caused.
+
+    What every call causes is at hand; all else is in `seldom`, which is made for the event that needs it.
+    """
+
+    __slots__ = ("_seldom", "accepts", "acknowledged", "answers", "completes", "offers")
+
+    def __init__(self) -> None:
+        self.accepts: list[tuple[list[NewInvocation], bool]] = []
+        self.completes: list[Completion] = []
+        self.offers: dict[str, list[Offered]] = {}
+        self.answers: list[Settlement] = []
+        self.acknowledged: dict[str, list[Key]] = {}
+        self._seldom: Seldom | None = None
+
+    @property
+    def seldom(self) -> Seldom:
+        if self._seldom is None:
+            self._seldom = Seldom()
+        return self._seldom
+
+    def stop(self, worker: str, identifier: bytes, fence: int) -> None:
+        self.seldom.stops.setdefault(worker, []).append((identifier, fence))
+
+    def refuse_stale(self, worker: str, identifier: bytes, fence: int) -> None:
+        self.seldom.stale.setdefault(worker, []).append((identifier, fence))
+
+    def flush(self) -> list[Effect]:
+        """Everything gathered, as effects in the order in which the shell must carry them out."""
+        result: list[Effect] = []
+        seldom, self._seldom = self._seldom, None
+        if self.accepts:
+            for items, acknowledge in self.accepts:
+                result.append(effects.CommitAccept(items, acknowledge))
+            self.accepts = []
+        if seldom is not None:
+            result += seldom.writes()
+        if self.completes:
+            result.append(effects.CommitComplete(self.completes))
+            self.completes = []
+        if seldom is not None:
+            result += seldom.questions()
+        if self.offers:
+            for worker, offered in self.offers.items():
+                result.append(effects.Offer(worker, offered))
+            self.offers = {}
+        if seldom is not None and seldom.accepted:
+            result.append(effects.Accepted(seldom.accepted))
+        if self.answers:
+            result.append(effects.Answer(self.answers))
+            self.answers = []
+        if self.acknowledged:
+            for worker, keys in self.acknowledged.items():
+                result.append(effects.Acknowledge(worker, keys, seldom.stale.pop(worker, ()) if seldom else ()))
+            self.acknowledged = {}
+        if seldom is not None:
+            result += seldom.words()
+        return result
+
+
+class Seldom:
+    """What few events cause."""
 
     __slots__ = (
         "accepted",
-        "accepts",
-        "acknowledged",
-        "answers",
         "cancels",
         "claims",
-        "completes",
         "gone",
         "leases",
         "missed",
-        "offers",
         "recalls",
         "refused",
         "remembered",
@@ -35,87 +91,44 @@ class Outbox:
     )
 
     def __init__(self) -> None:
-        self.accepts: list[tuple[list[NewInvocation], bool]] = []
         self.cancels: list[bytes] = []
         self.requeues: list[RequeueRow] = []
         self.leases: list[tuple[bytes, int, str, int]] = []
-        self.completes: list[Completion] = []
         self.claims: list[tuple[LaneKey, int, bytes]] = []
-        self.offers: dict[str, list[Offered]] = {}
         self.recalls: dict[str, list[Key]] = {}
         self.stops: dict[str, list[Key]] = {}
-        self.acknowledged: dict[str, list[Key]] = {}
         self.stale: dict[str, list[Key]] = {}
         self.accepted: list[bytes] = []
-        self.answers: list[Settlement] = []
         self.refused: list[tuple[list[bytes], Failure]] = []
         self.remembered: list[tuple[bytes, str, dict[str, object]]] = []
         self.missed: dict[int, list[int]] = {}
         self.gone: list[tuple[str, str]] = []
 
-    def stop(self, worker: str, identifier: bytes, fence: int) -> None:
-        self.stops.setdefault(worker, []).append((identifier, fence))
-
-    def refuse_stale(self, worker: str, identifier: bytes, fence: int) -> None:
-        self.stale.setdefault(worker, []).append((identifier, fence))
-
-    def flush(self) -> list[Effect]:
-        """Everything gathered, as effects in the order in which the shell must carry them out."""
+    def writes(self) -> list[Effect]:
+        """To the store, before completions."""
         result: list[Effect] = []
-        if self.accepts:
-            for items, acknowledge in self.accepts:
-                result.append(effects.CommitAccept(items, acknowledge))
-            self.accepts = []
         if self.cancels:
             result.append(effects.CommitCancel(self.cancels))
-            self.cancels = []
         if self.requeues:
             result.append(effects.CommitRequeue(self.requeues))
-            self.requeues = []
         if self.leases:
             result.append(effects.CommitLease(self.leases))
-            self.leases = []
-        if self.completes:
-            result.append(effects.CommitComplete(self.completes))
-            self.completes = []
-        if self.claims:
-            result.extend(effects.Claim(*claim) for claim in self.claims)
-            self.claims = []
-        if self.recalls:
-            result.extend(effects.Recall(worker, keys) for worker, keys in self.recalls.items())
-            self.recalls = {}
-        if self.stops:
-            result.extend(effects.CancelAttempts(worker, keys) for worker, keys in self.stops.items())
-            self.stops = {}
-        if self.offers:
-            for worker, offered in self.offers.items():
-                result.append(effects.Offer(worker, offered))
-            self.offers = {}
-        if self.accepted:
-            result.append(effects.Accepted(self.accepted))
-            self.accepted = []
-        if self.answers:
-            result.append(effects.Answer(self.answers))
-            self.answers = []
-        if self.acknowledged or self.stale:
-            self._flush_acknowledged(result)
-        if self.refused:
-            result.extend(effects.Refuse(ids, failure) for ids, failure in self.refused)
-            self.refused = []
-        if self.remembered:
-            result.append(effects.Remember(self.remembered))
-            self.remembered = []
-        if self.missed:
-            result.extend(effects.Missed(version, callers) for version, callers in self.missed.items())
-            self.missed = {}
-        if self.gone:
-            result.extend(effects.WorkerGone(worker, state) for worker, state in self.gone)
-            self.gone = []
         return result
 
-    def _flush_acknowledged(self, result: list[Effect]) -> None:
-        for worker, items in self.acknowledged.items():
-            result.append(effects.Acknowledge(worker, items, self.stale.pop(worker, ())))
-        for worker, items in self.stale.items():
-            result.append(effects.Acknowledge(worker, (), items))
-        self.acknowledged, self.stale = {}, {}
+    def questions(self) -> list[Effect]:
+        """To the store, and to workers before they are offered anything."""
+        return [
+            *(effects.Claim(*claim) for claim in self.claims),
+            *(effects.Recall(worker, keys) for worker, keys in self.recalls.items()),
+            *(effects.CancelAttempts(worker, keys) for worker, keys in self.stops.items()),
+        ]
+
+    def words(self) -> list[Effect]:
+        """To whoever wants to know. `stale` holds what was not said with an acknowledgement."""
+        result: list[Effect] = [effects.Acknowledge(worker, (), keys) for worker, keys in self.stale.items()]
+        result += [effects.Refuse(ids, failure) for ids, failure in self.refused]
+        if self.remembered:
+            result.append(effects.Remember(self.remembered))
+        result += [effects.Missed(version, callers) for version, callers in self.missed.items()]
+        result += [effects.WorkerGone(worker, state) for worker, state in self.gone]
+        return result

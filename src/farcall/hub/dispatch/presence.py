@@ -89,7 +89,7 @@ def disconnected(state: State, event: WorkerDisconnected, now: Now) -> None:
     if worker.state is WorkerState.DRAINING and not worker.open:
         set_state(state, worker, WorkerState.GONE, now)
         withdraw(state, worker)
-        state.out.gone.append((worker.boot, WorkerState.GONE.label))
+        state.out.seldom.gone.append((worker.boot, WorkerState.GONE.label))
         return
     set_state(state, worker, WorkerState.AWAY, now)
     worker.away_until_mono = now.mono + state.limits.resume_grace_seconds

@@ -198,7 +198,7 @@ def place(state: State, worker: Worker, entry: Entry, now: Now) -> None:
         worker.backlog += estimate
     if version.lease_first or invocation.key:
         entry.leasing = True
-        state.out.leases.append((invocation.id, fence, worker.boot, attempt))
+        state.out.seldom.leases.append((invocation.id, fence, worker.boot, attempt))
         return
     offers = state.out.offers.get(worker.boot)
     if offers is None:
@@ -227,5 +227,5 @@ def _recall_for(state: State, lane: Lane) -> None:
             for identifier, _ in items:
                 state.entries[identifier].recalled = True
             lane.recalled = True
-            state.out.recalls.setdefault(worker.boot, []).extend(items)
+            state.out.seldom.recalls.setdefault(worker.boot, []).extend(items)
             return

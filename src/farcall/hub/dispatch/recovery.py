@@ -55,7 +55,7 @@ def over(state: State, subject: None, now: Now) -> None:
         return
     state.recovering = False
     for boot in sorted(state.expected - state.workers.keys()):  # else the next start would wait for them again
-        state.out.gone.append((boot, WorkerState.LOST.label))
+        state.out.seldom.gone.append((boot, WorkerState.LOST.label))
     state.expected.clear()
     held_back, state.held_back = state.held_back, []
     for entry in held_back:
@@ -141,7 +141,7 @@ def reconcile(state: State, worker: Worker, resumes: Sequence[Resumed], now: Now
             if entry.cancel_committed:
                 state.out.stop(worker.boot, identifier, entry.fence)
             elif entry.attempt is AttemptState.LEASED and state.is_revoked(entry.lane):
-                state.out.recalls.setdefault(worker.boot, []).append((identifier, entry.fence))
+                state.out.seldom.recalls.setdefault(worker.boot, []).append((identifier, entry.fence))
         elif entry.lane.version.options.never_twice or entry.attempt is not AttemptState.LEASED:
             retries.lost(state, entry, now, "its worker came back without it")
         else:

@@ -103,7 +103,7 @@ def requeue(state: State, entry: Entry, reason: str) -> None:
     if state.store_down:
         state.pending_requeues[entry.invocation.id] = None
     else:
-        state.out.requeues.append(row)
+        state.out.seldom.requeues.append(row)
 
 
 def _back_off(state: State, entry: Entry, now: Now, times: int) -> None:

@@ -137,7 +137,7 @@ class State:
         if entry.notes is None:
             entry.notes = []
         entry.notes.append(Reason(now.wall if at is None else at, what, detail))
-        self.out.remembered.append((entry.invocation.id, what, {"detail": detail, **facts}))
+        self.out.seldom.remembered.append((entry.invocation.id, what, {"detail": detail, **facts}))
 
 
 def change(entry: Entry, new: InvocationState) -> None:

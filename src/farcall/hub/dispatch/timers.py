@@ -17,21 +17,24 @@ LATE_SECONDS = 0.001  # nothing is said anew for less
 class Timers:
     """Two heaps: monotonic ones, and wall ones for durable deadlines."""
 
-    __slots__ = ("_count", "_mono", "_prune_at", "_wake", "_wall")
+    __slots__ = ("_changed", "_count", "_mono", "_prune_at", "_wake", "_wall")
 
     def __init__(self) -> None:
         self._mono: list[tuple[float, int, Action, Any]] = []
         self._wall: list[tuple[float, int, Action, Any]] = []
         self._count = 0
+        self._changed = False  # something was set since the last word on when to wake
         self._wake: float | None = None
         self._prune_at = _PRUNE_LEAST
 
     def at_mono(self, mono: float, action: Action, subject: Any) -> None:
         self._count += 1
+        self._changed = True
         heappush(self._mono, (mono, self._count, action, subject))
 
     def at_wall(self, wall: float, action: Action, subject: Any) -> None:
         self._count += 1
+        self._changed = True
         heappush(self._wall, (wall, self._count, action, subject))
 
     def fire(self, state: Any, now: Now) -> None:
@@ -54,6 +57,9 @@ class Timers:
 
     def next_wake(self, now: Now) -> float | None:
         """When the next Tick is needed (mono), if that was not said before."""
+        if not self._changed and not self._wall and (self._wake is None or self._wake > now.mono):
+            return None
+        self._changed = False
         wake = self._mono[0][0] if self._mono else None
         if self._wall:
             at = now.mono + max(0.0, self._wall[0][0] - now.wall)

@@ -36,7 +36,7 @@ def in_grace(version: Version, now: Now) -> bool:
 def miss(state: State, version: Version, callers: list[int]) -> None:
     """Its owner should hear that these found no worker. What was withdrawn on purpose is missed by nobody."""
     if callers and not version.withdrawn:
-        state.out.missed.setdefault(version.id, []).extend(callers)
+        state.out.seldom.missed.setdefault(version.id, []).extend(callers)
 
 
 def enqueue(state: State, entry: Entry, now: Now, first: bool = False) -> None:
