@@ -49,8 +49,9 @@ def _checked(text: str, what: str, pattern: re.Pattern[str], rule: str) -> str:
     name = text.replace("-", "_")
     if len(name) > NAME_LENGTH_LIMIT:
         raise BadName(f"the {what} name {text[:40]!r}… is longer than {NAME_LENGTH_LIMIT} characters")
+    article = "an" if what[0] in "aeiou" else "a"
     if not pattern.fullmatch(name):
-        raise BadName(f"{text!r} cannot be a {what} name: it takes {rule}")
+        raise BadName(f"{text!r} cannot be {article} {what} name: it takes {rule}")
     if name in RESERVED:
-        raise BadName(f"{text!r} cannot be a {what} name: the word is reserved")
+        raise BadName(f"{text!r} cannot be {article} {what} name: the word is reserved")
     return name

@@ -151,13 +151,16 @@ def _from_file(key: str, path: Path, schema: dict[str, Any]) -> Any:
 
 def from_file(interface: Interface, name: str) -> dict[str, Any]:
     """Arguments from a JSON file, or standard input for `-`; raises click.BadParameter."""
+    shown = "standard input" if name == "-" else name
     try:
         text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
         given = json.loads(text)
-    except (OSError, ValueError) as error:
-        raise click.BadParameter(f"{name} holds no JSON that can be read: {error}", param_hint="--args") from error
+    except OSError as error:
+        raise click.BadParameter(f"{shown} cannot be read: {error.strerror}", param_hint="--args") from error
+    except ValueError as error:
+        raise click.BadParameter(f"{shown} holds no JSON: {error}", param_hint="--args") from error
     if not isinstance(given, dict):
-        raise click.BadParameter(f"{name} must hold an object of arguments by name", param_hint="--args")
+        raise click.BadParameter(f"{shown} must hold an object of arguments by name", param_hint="--args")
     return {key: _by_schema(key, value, _schema_of(interface, key)) for key, value in given.items()}
 
 

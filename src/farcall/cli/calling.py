@@ -9,7 +9,7 @@ import click
 
 from farcall.cli import arguments, results
 from farcall.cli.completion import function_names
-from farcall.cli.output import json_option, print_json, say
+from farcall.cli.output import SECONDS, json_option, print_json, say
 from farcall.cli.remote import resolved
 
 
@@ -20,8 +20,8 @@ from farcall.cli.remote import resolved
 @click.option("--template", is_flag=True, help="Print a JSON file of arguments to fill in, and do not call.")
 @click.option("--submit", is_flag=True, help="Do not wait: print the invocation's id.")
 @results.output_option
-@click.option("--timeout", metavar="SECONDS", type=float, help="How long the function may run.")
-@click.option("--expires", metavar="SECONDS", type=float, help="How long it may wait for its start.")
+@click.option("--timeout", metavar="SECONDS", type=SECONDS, help="How long the function may run.")
+@click.option("--expires", metavar="SECONDS", type=SECONDS, help="How long it may wait for its start.")
 @click.option("--queue/--no-queue", default=None, help="Wait if no worker is there / fail at once.")
 @click.option("--priority", type=click.IntRange(-100, 100), default=0, help="Larger first; default 0.")
 @click.option("--key", help="Idempotency key: the same call with the same key runs once.")
@@ -52,8 +52,14 @@ def call(
     given |= arguments.from_pairs(function.interface, values)
     positional, named = arguments.split(function.interface, given)
     prepared = function.options(**{option: value for option, value in options.items() if value not in (None, 0)})
+    if output is not None and not submit:
+        results.prepare(output)  # what it may take long to work out is not lost for want of a place
     if function.interface.stream and not submit:
-        results.show_items(prepared.stream(*positional, **named), as_json)
+        items = prepared.stream(*positional, **named)
+        if output is None:
+            results.show_items(items, as_json)
+        else:
+            results.show(list(items), output, as_json, identifier=items.invocation.id, tables=tables)
         return
     invocation = prepared.submit(*positional, **named)
     if submit:

@@ -22,9 +22,9 @@ from farcall.cli.output import (
     watch_option,
     when,
 )
-from farcall.cli.remote import path, rest
+from farcall.cli.remote import is_namespace, naming, path, rest
 from farcall.client.about import availability, duration, shown_to
-from farcall.client.errors import NotFound, RequestError
+from farcall.client.errors import NotFound
 from farcall.client.neighbours import with_neighbours
 from farcall.domain.errors import Failure
 
@@ -92,21 +92,17 @@ def _list(namespace: str | None, limit: int, as_json: bool) -> bool:
     page = rest().get("/v1/functions", namespace=namespace, limit=limit)
     empty = "No functions yet. farcall serve FILE publishes some; others can share theirs with you."
     if namespace and not page["items"]:
-        empty = f"There is nothing in {namespace} that you may see."
-        if "/" in namespace and not _is_namespace(namespace):
-            missing = Failure("not_found", f"There is no {namespace}, or you may not know of it.", _SEE)
-            raise with_neighbours(NotFound(missing), rest(), namespace)
+        empty = nothing_in(namespace)
     _functions(page, as_json, empty)
     return True
 
 
-def _is_namespace(name: str) -> bool:
-    """Whether there is one of that name, as far as you may know."""
-    try:
-        found = rest().get("/v1/namespaces", below=name, limit=1)["items"]
-    except RequestError:  # it cannot be one
-        return False
-    return any(item["path"] == name for item in found)
+def nothing_in(namespace: str) -> str:
+    """That nothing is there; raises NotFound if there is no such namespace."""
+    if "/" in namespace and not is_namespace(namespace):
+        missing = Failure("not_found", f"There is no {namespace}, or you may not know of it.", _SEE)
+        raise with_neighbours(NotFound(missing), rest(), namespace)
+    return f"There is nothing in {namespace} that you may see."
 
 
 @click.command()
@@ -130,13 +126,8 @@ def show(name: str, as_json: bool) -> None:
 
     NAME may end with @NUMBER, @DIGEST or @ALIAS for a certain version.
     """
-    try:
+    with naming(name):
         record = rest().get(path("functions", name))
-    except NotFound as error:
-        if _is_namespace(name):
-            message = f"{name} is a namespace: farcall list --namespace {name} shows what is in it."
-            raise click.ClickException(message) from None
-        raise with_neighbours(error, rest(), name) from None
     if as_json:
         print_json(record)
         return

@@ -18,6 +18,9 @@ def report(error: BaseException, debug: bool) -> int:
     if isinstance(code, str) and code in ERRORS:
         _say(_sentence(error))
         return ERRORS[code].exit_code
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        _say(f"{error.filename}: {error.strerror}.")
+        return 1
     if isinstance(error, OSError | ValueError | TimeoutError | ImportError):
         _say(str(error) or type(error).__name__)
         return 1

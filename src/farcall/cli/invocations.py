@@ -15,6 +15,7 @@ from farcall.cli import results
 from farcall.cli.completion import invocation_ids, paths
 from farcall.cli.moments import Moment
 from farcall.cli.output import (
+    SECONDS,
     clock,
     json_option,
     print_facts,
@@ -98,10 +99,14 @@ def _failure(problem: dict[str, Any]) -> str:
 @click.command()
 @click.argument("identifier", metavar="ID", shell_complete=invocation_ids)
 @results.output_option
-@click.option("--timeout", metavar="SECONDS", type=float, help="How long to wait for it; default: as long as it takes.")
+@click.option(
+    "--timeout", metavar="SECONDS", type=SECONDS, help="How long to wait for it; default: as long as it takes."
+)
 @json_option
 def result(identifier: str, output: Path | None, tables: str, timeout: float | None, as_json: bool) -> None:
     """The result of an invocation; waits for it. The exit code is 3 if the function itself raised."""
+    if output is not None:
+        results.prepare(output)
     try:
         value = client().invocation(identifier).result(timeout)
     except TimeoutError as error:

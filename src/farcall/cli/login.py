@@ -93,7 +93,7 @@ def login(
     from farcall.client import logins
 
     if token_stdin or ask_token:
-        text = sys.stdin.readline() if token_stdin else _asked("Token", hidden=True)
+        text = sys.stdin.readline() if token_stdin else _hidden("Token", "--token-stdin")
         _say(logins.with_token(url, text.strip()), as_json)
         return
     _require_told(password_stdin, {"--name": name})
@@ -180,7 +180,7 @@ def password(password_stdin: bool, forgotten: str | None, email: str | None, as_
     if password_stdin:
         old, new = sys.stdin.readline().rstrip("\r\n"), sys.stdin.readline().rstrip("\r\n")
     else:
-        old = click.prompt("Old password (empty if there is none)", hide_input=True, default="", show_default=False)
+        old = _hidden("Old password (empty if there is none)", "--password-stdin", default="", show_default=False)
         new = _password(False, new=True)
     service.put("/v1/me/password", {"old": old, "new": new})
     if as_json:
@@ -199,8 +199,8 @@ def _forgotten(url: str, email: str, as_json: bool) -> None:
         say(f"If {email} is the address of an account, a link to set a new password is on its way there.")
 
 
-def _asked(what: str, *, hidden: bool = False) -> str:
-    answer: str = click.prompt(what, hide_input=hidden)
+def _asked(what: str) -> str:
+    answer: str = click.prompt(what)
     return answer.strip()
 
 
@@ -214,7 +214,20 @@ def _require_told(password_stdin: bool, options: dict[str, str | None]) -> None:
 def _password(from_stdin: bool, *, new: bool = False) -> str:
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
-    answer: str = click.prompt("Password", hide_input=True, confirmation_prompt=new)
+    return _hidden("Password", "--password-stdin", confirmation_prompt=new)
+
+
+def _hidden(what: str, otherwise: str, **more: Any) -> str:
+    """What is typed unseen; without a terminal it would be seen, so it is not asked for."""
+    import getpass
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)
+        try:
+            answer: str = click.prompt(what, hide_input=True, **more)
+        except getpass.GetPassWarning:
+            raise click.UsageError(f"There is no terminal to ask at; say {otherwise}.") from None
     return answer
 
 

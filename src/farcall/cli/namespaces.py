@@ -6,7 +6,7 @@ import click
 
 from farcall.cli.completion import function_names, paths
 from farcall.cli.output import json_option, print_json, print_table, say
-from farcall.cli.remote import rest
+from farcall.cli.remote import naming, rest
 
 
 @click.group()
@@ -45,7 +45,9 @@ def list_namespaces(name: str, limit: int, as_json: bool) -> None:
     print_table(
         ["namespace", "you may", "stays when empty"],
         [[item["path"], item["can"], "yes" if item["made"] else ""] for item in page["items"]],
-        "No namespaces. farcall namespace create NAME makes one; functions that are served bring their own.",
+        f"There is no namespace {name}, or you may not know of it."
+        if name
+        else "No namespaces. farcall namespace create NAME makes one; functions that are served bring their own.",
     )
     if page.get("next"):
         say("… and more: narrow it with NAME, or raise --limit.", err=True)
@@ -107,7 +109,8 @@ def add(name: str, function: str, alias: str, as_json: bool) -> None:
     """
     from farcall.client.names import Names
 
-    link = Names(rest()).link(name, function, alias)
+    with naming(function):
+        link = Names(rest()).link(name, function, alias)
     if as_json:
         print_json({"path": link, "function": function})
     else:

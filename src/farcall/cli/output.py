@@ -20,6 +20,7 @@ from farcall.authoring.harmless import harmless, harmless_json, harmless_line
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 WATCH_SECONDS = 2.0
+SECONDS = click.FloatRange(0, min_open=True)  # the type of options
 
 
 def json_option(command: Command) -> Command:

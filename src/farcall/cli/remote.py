@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from farcall.link.address import Address
 
 _KEY = "farcall.cli.remote.rest"
+_HANDLE = re.compile(r"[a-z][a-z0-9_-]*")
 
 
 def client() -> Client:
@@ -36,7 +38,7 @@ def resolved(name: str) -> RemoteFunction:
 
     from farcall.client.deprecation import DeprecatedFunction
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), naming(name):
         warnings.simplefilter("ignore", DeprecatedFunction)
         function = client().get(name)
     if function.deprecated:
@@ -47,14 +49,30 @@ def resolved(name: str) -> RemoteFunction:
 
 @contextmanager
 def naming(name: str) -> Iterator[None]:
-    """What is done with a function of that name: if there is none, the error tells of names near it."""
+    """What is done with a function of that name: if there is none, the error says that it is a namespace's, or tells of
+    names near it.
+    """
     from farcall.client.errors import NotFound
     from farcall.client.neighbours import with_neighbours
 
     try:
         yield
     except NotFound as error:
+        if is_namespace(name) or _HANDLE.fullmatch(name):
+            what = f"{name} is a namespace" if "/" in name else f"{name} is no function's full name"
+            raise click.ClickException(f"{what}: farcall list --namespace {name} shows what is in it.") from None
         raise with_neighbours(error, rest(), name) from None
+
+
+def is_namespace(name: str) -> bool:
+    """Whether there is one of that name, as far as you may know."""
+    from farcall.client.errors import RequestError
+
+    try:
+        found = rest().get("/v1/namespaces", below=name, limit=1)["items"]
+    except RequestError:  # it cannot be one
+        return False
+    return any(item["path"] == name for item in found)
 
 
 def rest() -> Rest:
@@ -98,4 +116,6 @@ def credentials() -> tuple[str, str]:
 
 def path(collection: str, name: str | int, *more: str) -> str:
     """A path of the REST surface; `name` is what somebody typed."""
+    if name == "":
+        raise click.UsageError("A name is needed where an empty text is given.")
     return "/".join((f"/v1/{collection}", quote(str(name), safe="/@"), *more))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -79,13 +80,24 @@ def _is_array(value: Any) -> bool:
     return hasattr(value, "__array_interface__")
 
 
+def prepare(directory: Path) -> None:
+    """Make a directory for results; raises click.ClickException if nothing can be written there."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        writable = os.access(directory, os.W_OK | os.X_OK)
+    except OSError as error:
+        raise click.ClickException(f"{directory} cannot be made: {error.strerror}.") from None
+    if not writable:
+        raise click.ClickException(f"{directory} cannot be written to.")
+
+
 def write(value: Any, directory: Path, tables: str = "csv") -> list[Path]:
     """One file per result: arrays as .npy, tables as .csv or .parquet, bytes and text as they are, files under their
     name, the rest as JSON.
 
     A named tuple is several results, each under its own name.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    prepare(directory)
     parts = getattr(value, "_asdict", lambda: {"result": value})()
     # The names are the other side's: only an identifier is taken for a file name.
     return [

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from farcall.cli.catalog import nothing_in
 from farcall.cli.completion import paths
 from farcall.cli.output import count, json_option, print_json, say
 from farcall.cli.remote import client, rest
@@ -35,7 +36,10 @@ def stubs(directory: Path, namespace: str, watch: bool, as_json: bool) -> None:
     Editors with Pyright or Pylance look into typings by themselves; for mypy say mypy_path = "typings".
     """
     known: dict[str, tuple[str, Described]] = {}
-    made = _written(directory, _fetch(namespace, known))
+    found = _fetch(namespace, known)
+    if namespace and not found and not watch:
+        raise click.ClickException(nothing_in(namespace))
+    made = _written(directory, found)
     _say(directory, made, len(known), as_json)
     if not watch:
         return

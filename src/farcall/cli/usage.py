@@ -55,6 +55,8 @@ def usage(
     unknown = [part for part in parts if part not in _PARTS]
     if unknown:
         raise click.UsageError(f"--by takes some of {', '.join(_PARTS)}, not {unknown[0]!r}.")
+    if since and until and since > until:
+        raise click.UsageError("--since is a day after --until.")
     asked = {
         "role": role,
         "by": ",".join(parts),

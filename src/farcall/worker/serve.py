@@ -279,6 +279,7 @@ class Worker:
         for (generation, index), function in zip(self._said, functions, strict=False):
             if function.failure is None:
                 versions[function.version] = (generation, index)
+                generation.names[index] = function.name
                 names.append(function.name)
             else:
                 failures.append(function.failure)

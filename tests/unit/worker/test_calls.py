@@ -98,7 +98,7 @@ async def test_what_the_function_raises_is_a_result_with_a_traceback_free_of_our
             '  File "lab.py", line 14, in inner',
             "ValueError: bad 1.5",
         ]
-        assert served.said(EventKind.FUNCTION_ERROR)[0].names == ("fails",)
+        assert served.said(EventKind.FUNCTION_ERROR)[0].names == ("alice/fails",)
 
 
 async def test_output_is_captured_in_order_and_told_before_the_outcome(tmp_path: Path) -> None:
