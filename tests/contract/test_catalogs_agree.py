@@ -95,6 +95,7 @@ async def looks(store: Store, desk: Desk) -> dict[str, Any]:
         "found": [await store.function(path=path) for path in PATHS],
         "within": [await store.functions_in(path) for path in ("alice", "alice/a", "bob")],
         "versions": [await store.version(key=key) for key in range(1, 13)],
+        "whither": [await store.whither(path) for path in PATHS],
         "moves": [await store.alias_moves(function) for function in range(1, 9)],
         "grants": [replace(row, key=0) for row in await store.grants_below("")],
         "limits": [row.only for row in await store.tokens(desk.bob)],

@@ -129,6 +129,45 @@ def test_what_is_renamed_goes_on_under_its_new_name_and_is_gone_under_the_old(se
     assert "taken, or lies below" in taken
 
 
+def test_workers_that_come_back_serve_what_was_renamed_under_its_new_name(served: World) -> None:
+    world, name = served, "alice/mechanics/free_fall"
+    ran(world.farcall("share", "alice/physics", "bob", who="alice"))
+    ran(world.farcall("namespace", "rename", "alice/physics", "alice/mechanics", who="alice"))
+    world.kill_hub()
+    world.start_hub()  # the worker connects anew, with the name in its file
+    wait_until(lambda: world.worker("fall").get("functions") == [name], what="fall serves again")
+    assert f"alice/physics/free_fall was renamed to {name}, and is served as that." in world.log("fall")
+    world.serve("other", "fall.py")  # and so does one that starts
+    assert f"alice/physics/free_fall was renamed to {name}, and is served as that." in world.log("other")
+    assert listed(world, "bob") == [name]
+    assert ran(world.farcall("call", name, "time=2", who="bob")).strip() == "20.0"
+    versions = json.loads(ran(world.farcall("versions", name, "--json", who="alice")))["items"]
+    assert len(versions) == 1
+
+
+def test_other_code_under_a_name_that_was_renamed_is_refused_until_the_name_is_free(served: World) -> None:
+    world = served
+    ran(world.farcall("namespace", "rename", "alice/physics", "alice/mechanics", who="alice"))
+    world.write("faster.py", FALL.format(gravity=20))
+    told = refused(world.farcall("serve", "faster.py", "--name", "faster", who="alice"))
+    assert "alice/physics was renamed to alice/mechanics, and this is no version of" in told
+    assert "farcall namespace create alice/physics" in told
+    ran(world.farcall("namespace", "create", "alice/physics", who="alice"))
+    world.serve("faster", "faster.py")
+    assert listed(world, "alice") == ["alice/mechanics/free_fall", "alice/physics/free_fall"]
+
+
+def test_the_old_name_of_a_function_is_given_up_by_deleting_it(served: World) -> None:
+    world = served
+    ran(world.farcall("namespace", "rename", "alice/physics/free_fall", "alice/physics/old_fall", who="alice"))
+    world.write("faster.py", FALL.format(gravity=20))
+    told = refused(world.farcall("serve", "faster.py", "--name", "faster", who="alice"))
+    assert "farcall delete alice/physics/free_fall" in told
+    ran(world.farcall("delete", "alice/physics/free_fall", "--yes", who="alice"))
+    world.serve("faster", "faster.py")
+    assert listed(world, "alice") == ["alice/physics/free_fall", "alice/physics/old_fall"]
+
+
 def test_an_old_and_a_new_version_are_served_side_by_side_and_an_alias_chooses(served: World) -> None:
     world = served
     ran(world.farcall("share", "alice/physics", "bob", who="alice"))

@@ -142,6 +142,7 @@ _WITH_DETAIL = {"unloadable", "refused", "function_error"}
 _WORDS: dict[str, Any] = {
     "ready": lambda event: ("green", f"serving {_serving(event)}"),
     "reloaded": lambda event: ("green", "loaded anew"),
+    "renamed": lambda event: ("yellow", event.message),
     "refused": lambda event: ("red", f"Error: {', '.join(event.names)} is not served: {event.message}"),
     "unloadable": lambda event: ("red", f"Error: {event.message}"),
     "disconnected": lambda event: ("yellow", event.message),

@@ -12,13 +12,15 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
+import msgspec
+
 from farcall.domain import access, links, names
 from farcall.domain.difference import difference
 from farcall.domain.errors import Failure, Refused
 from farcall.domain.interface import Interface
 from farcall.hub import audit, ports
 from farcall.hub.bounds import DEFAULT_BOUNDS, Bounds, bound_for
-from farcall.hub.publications import specify, too_many
+from farcall.hub.publications import Moved, specify, too_many
 from farcall.wire import frames
 
 PUBLICATIONS_LIMIT = 1000
@@ -104,9 +106,16 @@ class Catalog:
         answers = [frames.PublishedFunction(item.name[:200], 0, 0, surplus) for item in functions]
         by_handle: dict[str, list[tuple[int, ports.VersionSpec]]] = {}
         taken: set[tuple[str, bytes]] = set()
-        for index, publication in enumerate(functions[:PUBLICATIONS_LIMIT]):
+        placed = [
+            (await self._whither(subject, publication), index, publication)
+            for index, publication in enumerate(functions[:PUBLICATIONS_LIMIT])
+        ]
+        for moved, index, publication in sorted(placed, key=lambda item: (item[0] is not None, item[1])):
             try:
-                spec = await specify(subject, publication, taken)
+                if moved is None:
+                    spec = await specify(subject, publication, taken)
+                else:
+                    spec = await self._specify_moved(subject, publication, moved, taken)
             except Refused as refusal:
                 answers[index] = frames.PublishedFunction(publication.name[:200], 0, 0, refusal.failure)
             else:
@@ -127,6 +136,28 @@ class Catalog:
         self.forget(changed)
         return answers
 
+    async def _whither(self, subject: access.Subject, publication: frames.Publication) -> Moved | None:
+        """Where the name of a publication went, if there is nothing under it any more since it was renamed."""
+        try:
+            name = names.absolute(subject.handle, publication.name)
+        except names.BadName:
+            return None
+        if await self.function(name) is not None:
+            return None
+        found = await self._store.whither(name)
+        return None if found is None else Moved(name, *found)
+
+    async def _specify_moved(
+        self, subject: access.Subject, publication: frames.Publication, moved: Moved, taken: set[tuple[str, bytes]]
+    ) -> ports.VersionSpec:
+        """What is published under an old name, at its new one: if it is what was there already. Raises Refused."""
+        renamed = msgspec.structs.replace(publication, name=f"/{moved.to}")
+        spec = await specify(subject, renamed, taken)
+        function = await self.function(moved.to)
+        if function is None or all(row.digest != spec.digest for row in function.versions):
+            raise moved.refusal()
+        return spec
+
     async def _owner(self, subject: access.Subject, handle: str) -> int:
         """A function belongs to whoever owns the handle, also if someone else may serve it."""
         if handle == subject.handle:
@@ -139,6 +170,9 @@ class Catalog:
     def _published(self, spec: ports.VersionSpec, outcome: object, changed: list[str]) -> frames.PublishedFunction:
         if outcome is ports.Outcome.FULL:
             return frames.PublishedFunction(spec.name, 0, 0, too_many(spec.name, self._bounds).failure)
+        if outcome is ports.Outcome.STALE:
+            failure = Failure("conflict", f"{spec.name} was renamed at this very moment.", "Connect again.")
+            return frames.PublishedFunction(spec.name, 0, 0, failure)
         if not isinstance(outcome, ports.VersionRow):
             failure = Failure(
                 "conflict",

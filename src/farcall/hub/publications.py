@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 import msgspec
 from blake3 import blake3
@@ -19,6 +20,29 @@ from farcall.wire import frames
 _REQUIREMENTS_LIMIT = 64
 
 _encode_options = msgspec.msgpack.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A name under which something is published, although it, or a namespace above it (`old`), was renamed to `new`."""
+
+    name: str
+    old: str
+    new: str
+
+    @property
+    def to(self) -> str:
+        """What the name is now."""
+        return self.new + self.name[len(self.old) :]
+
+    def refusal(self) -> Refused:
+        """Refused (conflict): what is published is not what was renamed."""
+        free = f"farcall delete {self.old}" if self.old == self.name else f"farcall namespace create {self.old}"
+        return Refused(
+            "conflict",
+            f"{self.old} was renamed to {self.new}, and this is no version of {self.to}.",
+            f"Write the new name into its file; or, to have the old name for something else: {free}",
+        )
 
 
 async def specify(

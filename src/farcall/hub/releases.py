@@ -105,8 +105,11 @@ class Releases:
     async def delete(self, subject: access.Subject, name: str, *, force: bool = False) -> None:
         """Delete a function with its versions, aliases, links and grants; raises Refused.
 
-        What waits ends as `version_withdrawn`; records stay. While workers serve it, only with `force`.
+        What waits ends as `version_withdrawn`; records stay. While workers serve it, only with `force`. The old name of
+        a function that was renamed is given up.
         """
+        if await self._gave_up(subject, asked_name(name).path):
+            return
         function = await self._managed(subject, name)
         if asked_name(name).path != function.name:
             raise Refused(
@@ -121,6 +124,17 @@ class Releases:
         if not isinstance(outcome, ports.Removed):
             raise Refused("not_found", f"There is no {function.name}.")
         self._spaces.removed(outcome)
+
+    async def _gave_up(self, subject: access.Subject, path: str) -> bool:
+        """Whether that was the old name of a function, which is free for another one now."""
+        moved = await self._store.whither(path)
+        if moved is None or moved[0] != path or await self._catalog.function(path) is not None:
+            return False
+        if not access.decide(subject, "manage", path).allowed:
+            return False
+        command = ports.DeleteFunction(path, time.time())
+        outcome = await self._store.do(audit.recorded(command, subject, "function.delete", path=path, renamed=moved[1]))
+        return isinstance(outcome, ports.Removed)
 
     async def _managed(self, subject: access.Subject, name: str) -> ports.FunctionRow:
         return await self._catalog.function_for(subject, asked_name(name).path, "manage")

@@ -140,6 +140,9 @@ class MemoryAnswers:
     ) -> Page:
         return self._functions.namespaces(roots, below, limit, cursor)
 
+    async def whither(self, path: str) -> tuple[str, str] | None:
+        return self._functions.whither(path)
+
     async def namespace(self, path: str) -> NamespaceRow | None:
         return self._functions.namespace(path)
 

@@ -63,6 +63,7 @@ class MemoryFunctions:
     moves: list[_Move] = field(default_factory=list)
     deleted: list[tuple[str, float]] = field(default_factory=list)  # functions: name and when
     ended: dict[int, float] = field(default_factory=dict)  # versions: when they were deleted last
+    moved: dict[str, str] = field(default_factory=dict)  # old names to new ones
 
     @property
     def handlers(self) -> dict[type, Callable[[Any], Any]]:
@@ -104,6 +105,8 @@ class MemoryFunctions:
                 return Outcome.FULL
             if self._taken(item.name):
                 return Outcome.CONFLICT
+            if self.whither(item.name) is not None:
+                return Outcome.STALE
             function = len(self.owners) + 1
             self.names[item.name], self.owners[function] = function, command.account
             self._imply_above(item.name)
@@ -148,7 +151,7 @@ class MemoryFunctions:
 
     def delete_function(self, command: DeleteFunction) -> Removed | Outcome:
         if command.path not in self.names:
-            return Outcome.MISSING
+            return Outcome.MISSING if self.moved.pop(command.path, None) is None else Removed()
         accounts = self._forget_rights(command.path, command.at)
         versions, gone = self._delete_function(command.path, command.at)
         return Removed(versions, gone, accounts)
@@ -156,6 +159,7 @@ class MemoryFunctions:
     def _delete_function(self, name: str, at: float) -> tuple[list[tuple[int, str]], list[str]]:
         function = self.names.pop(name)
         self.deleted.append((name, at))
+        self._forget_moved_to(name)
         versions = sorted((row.version, name) for row in self._versions(function))
         for version, _ in versions:
             row = self.catalog.versions[version]
@@ -205,6 +209,7 @@ class MemoryFunctions:
         for space in sorted({above for path in paths for above in ancestors(path)}, reverse=True):
             if self._empty(space) and self.spaces.get(space, 0.0) is None:
                 del self.spaces[space]
+                self._forget_moved_to(space)
 
     def _empty(self, space: str) -> bool:
         return not any(path != space and covers(space, path) for path in [*self.names, *self.links, *self.spaces])
@@ -219,6 +224,7 @@ class MemoryFunctions:
         if command.at_most is not None and made >= command.at_most:
             return Outcome.FULL
         self.spaces[command.path] = command.at
+        self._forget_moved(command.path)
         self._imply_above(command.path)
         return Outcome.OK
 
@@ -238,6 +244,7 @@ class MemoryFunctions:
             versions += its_versions
             gone += its_names
         self.spaces = {space: at for space, at in self.spaces.items() if not covers(path, space)}
+        self._forget_moved_to(path)
         self._forget_implied_above([path])
         return Removed(versions, gone, accounts)
 
@@ -272,6 +279,7 @@ class MemoryFunctions:
         if self._taken(to) or path in ancestors(to):
             return Outcome.CONFLICT
         versions: list[tuple[int, str]] = []
+        is_space = path in self.spaces
         for name in functions:
             function = self.names[moved(name)] = self.names.pop(name)
             versions += [(row.version, moved(name)) for row in self._versions(function)]
@@ -280,6 +288,7 @@ class MemoryFunctions:
                     self.catalog.versions[row.version] = replace(row, name=moved(name))
         self.links = {moved(link): target for link, target in self.links.items()}
         self.spaces = {moved(space): at for space, at in self.spaces.items()}
+        self.moved = {old: moved(new) for old, new in self.moved.items()}
         self._imply_above(to)
         self._forget_implied_above([path])
         accounts = self._bump_grantees(path, self._move_limits(moved))
@@ -289,7 +298,24 @@ class MemoryFunctions:
         for key, invitation in self.invitations.rows.items():
             if invitation.state == "open":
                 self.invitations.rows[key] = replace(invitation, path=moved(invitation.path))
+        self._forget_moved(to)
+        if is_space or not links:
+            self.moved[path] = to
         return Moved([(name, moved(name)) for name in [*functions, *links]], versions, accounts)
+
+    def _forget_moved(self, path: str) -> None:
+        self.moved = {old: new for old, new in self.moved.items() if not covers(path, old)}
+
+    def _forget_moved_to(self, path: str) -> None:
+        self.moved = {old: new for old, new in self.moved.items() if not covers(path, new)}
+
+    def whither(self, path: str) -> tuple[str, str] | None:
+        for name in reversed([*ancestors(path), path]):
+            if name in self.moved:
+                return name, self.moved[name]
+            if name in self.spaces:
+                return None
+        return None
 
     def _move_limits(self, moved: Callable[[str], str]) -> list[int]:
         concerned = []

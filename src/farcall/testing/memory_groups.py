@@ -101,6 +101,8 @@ class MemoryGroups:
         }
         spaces = self.functions.spaces
         self.functions.spaces = {path: at for path, at in spaces.items() if not at_or_below(path, row.handle)}
+        moved = self.functions.moved
+        self.functions.moved = {old: new for old, new in moved.items() if not at_or_below(old, row.handle)}
         self._revoke_invitations(row, command.at)
         used = row.key in self.functions.owners.values()
         catalog.bump(row.key)

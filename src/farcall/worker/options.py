@@ -17,6 +17,7 @@ class EventKind(StrEnum):
     """What happened; the command line words it."""
 
     READY = "ready"  # the hub has published `names`
+    RENAMED = "renamed"  # the hub publishes what `names` says under another name: `message`
     REFUSED = "refused"  # the hub does not publish `names`, because of `failure`
     UNLOADABLE = "unloadable"  # a target does not import: `message`, `detail`
     RELOADED = "reloaded"

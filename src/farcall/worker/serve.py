@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from farcall.domain.errors import Failure
+from farcall.domain.names import BadName, absolute, handle_of
 from farcall.guest.messages import Loaded, Setup, Unloadable
 from farcall.link import Address, Backoff, Link, LinkError
 from farcall.link.loops import new_event_loop
@@ -58,6 +59,7 @@ class Worker:
         self._said: list[tuple[Generation, int]] = []  # what was published last, in that order
         self._loading: dict[int, asyncio.Future[Loaded | Unloadable]] = {}
         self._ready = False
+        self._renamed: dict[str, str] = {}  # old names that were told, to new ones
         self._failure = ""
         self._draining: asyncio.Task[None] | None = None
         self._reloading: asyncio.Task[None] | None = None
@@ -281,6 +283,7 @@ class Worker:
                 versions[function.version] = (generation, index)
                 generation.names[index] = function.name
                 names.append(function.name)
+                self._tell_renamed(generation.publications[index].name, function.name)
             else:
                 failures.append(function.failure)
                 name = function.name or generation.name_of(index)
@@ -296,6 +299,17 @@ class Worker:
             self._on_event(Event(EventKind.FAILED, self._failure, failure=failures[0] if failures else None))
             self._conversation.refused = True
             self._link.close()
+
+    def _tell_renamed(self, published: str, name: str) -> None:
+        """Say, once for each, that a function is called something else at the hub than in its file."""
+        try:
+            old = absolute(handle_of(name), published)
+        except BadName:  # the hub says nonsense
+            return
+        if old != name and self._renamed.get(old) != name:
+            self._renamed[old] = name
+            message = f"{old} was renamed to {name}, and is served as that. Write the new name into its file."
+            self._on_event(Event(EventKind.RENAMED, message, (name,)))
 
     # -- leaving -------------------------------------------------------------------------------------------------------
 

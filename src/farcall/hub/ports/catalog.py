@@ -35,7 +35,7 @@ class DeleteNamespace:
 class DeleteFunction:
     """Delete it with its versions, its aliases, the links to it, and the grants at its name. Records stay.
 
-    Outcome: Removed, or MISSING.
+    Where a function was renamed and its old name is given: that name is free again. Outcome: Removed, or MISSING.
     """
 
     path: str
@@ -57,6 +57,7 @@ class DeleteVersion:
 class Rename:
     """Move a function, a link, or a namespace with everything in it: links, grants and limits of tokens too.
 
+    Where it went is remembered until its old name is made, given up, or its new one deleted.
     Outcome: Moved, or MISSING, or CONFLICT (something has the new name, or the new one lies below a function).
     """
 

@@ -158,7 +158,7 @@ class PublishVersions:
 
     Outcome per item: VersionRow, or CONFLICT (the name is that of a namespace, or lies below a function), or FULL
     (there are `functions_at_most` functions and links below the handle, or the function has `versions_at_most`
-    versions; deleted ones count for 24 hours).
+    versions; deleted ones count for 24 hours), or STALE (the name, or one above it, was renamed; see `Store.whither`).
     """
 
     account: int

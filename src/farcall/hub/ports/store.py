@@ -159,6 +159,9 @@ class Store(Protocol):
         page before, with the same text.
         """
 
+    async def whither(self, path: str) -> tuple[str, str] | None:
+        """If the path, or one above it, was renamed and is not in use again: that one's old name and its name now."""
+
     async def functions_in(self, path: str) -> list[FunctionRow]:
         """Functions at or below a path, by name."""
 

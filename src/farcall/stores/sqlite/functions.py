@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from farcall.domain import search
-from farcall.domain.names import ancestors
+from farcall.domain.names import ancestors, handle_of
 from farcall.hub.ports import (
     DeleteAlias,
     DeleteFunction,
@@ -33,6 +33,7 @@ from farcall.stores.sqlite import rows, searching
 from farcall.stores.sqlite.guards import Guards
 
 _encode_json = msgspec.json.encode
+_MOVED_REMEMBERED = 1_000  # old names below a handle
 
 
 class FunctionCommands(Guards):
@@ -77,6 +78,8 @@ class FunctionCommands(Guards):
     def _make_function(self, name: str, command: PublishVersions) -> Outcome:
         if self._taken(name):
             return Outcome.CONFLICT
+        if self.one("whither", _json([*ancestors(name), name])) is not None:
+            return Outcome.STALE
         self.one("create_function", name, command.account, command.at)
         self._imply_above(name)
         return Outcome.OK
@@ -106,7 +109,8 @@ class FunctionCommands(Guards):
     def delete_function(self, command: DeleteFunction) -> Removed | Outcome:
         function = self.one("function_by_name", command.path)
         if function is None:
-            return Outcome.MISSING
+            gave_up = self.one("give_up_moved", command.path) is not None
+            return Removed() if gave_up else Outcome.MISSING
         accounts = self._forget_rights(command.path, command.at)
         versions, gone = self._delete_function(function, command.path, command.at)
         return Removed(versions, gone, accounts)
@@ -117,6 +121,7 @@ class FunctionCommands(Guards):
         self.one("delete_aliases_of", function)
         self.one("unindex_function", function)
         self.one("delete_function", function, at)
+        self.one("forget_moved_to", name)
         self._forget_implied_above([name, *links])
         return versions, [name, *links]
 
@@ -150,8 +155,8 @@ class FunctionCommands(Guards):
     def _forget_implied_above(self, paths: Iterable[str]) -> None:
         above = {namespace for path in paths for namespace in ancestors(path)}
         for namespace in sorted(above, reverse=True):  # the lower ones first
-            if self.one("namespace_is_empty", namespace):
-                self.one("forget_if_implied", namespace)
+            if self.one("namespace_is_empty", namespace) and self.one("forget_if_implied", namespace):
+                self.one("forget_moved_to", namespace)
 
     def make_namespace(self, command: MakeNamespace) -> Outcome:
         if self.one("namespace", command.path) is None and self._taken(command.path):
@@ -162,6 +167,7 @@ class FunctionCommands(Guards):
         if not self.namespace_fits(command):
             return Outcome.FULL
         self.one("make_namespace", command.path, command.at)
+        self.one("forget_moved", command.path)
         self._imply_above(command.path)
         return Outcome.OK
 
@@ -184,6 +190,7 @@ class FunctionCommands(Guards):
             versions += its_versions
             gone += its_names
         self.one("delete_namespaces", path)
+        self.one("forget_moved_to", path)
         self._forget_implied_above([path])
         return Removed(versions, gone, accounts)
 
@@ -223,7 +230,9 @@ class FunctionCommands(Guards):
             self.one("rename_link", link, new)
             names.append((link, new))
             functions.append(function)
+        is_space = self.one("namespace", path) is not None
         self.one("rename_namespaces", path, to)
+        self.one("follow_moved", path, to)
         self._imply_above(to)
         self._forget_implied_above([path])
         limited = [account for (account,) in self.all("rename_limits", path, to)]
@@ -232,6 +241,10 @@ class FunctionCommands(Guards):
         self.one("rename_invitations", path, to)
         for function in sorted(set(functions)):
             self.index(function)
+        self.one("forget_moved", to)
+        if is_space or not links:  # nobody publishes under the name of a link
+            self.one("note_moved", path, to, command.at)
+            self.one("bound_moved", handle_of(path), _MOVED_REMEMBERED)
         return Moved(names, versions, concerned)
 
     # -- links and aliases ---------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import msgspec
 from farcall.hub.ports import CreateGroup, DeleteGroup, Outcome, PutMember, RemoveMember
 from farcall.stores.sqlite.guards import Guards
 
-_TRACES = ("drop_members", "drop_grants_of_group", "drop_namespaces_of_group")
+_TRACES = ("drop_members", "drop_grants_of_group", "drop_namespaces_of_group", "drop_moved_of_group")
 
 
 class GroupCommands(Guards):

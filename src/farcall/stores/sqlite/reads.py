@@ -10,6 +10,7 @@ import apsw
 import msgspec
 
 from farcall.domain.model import Settlement
+from farcall.domain.names import ancestors
 from farcall.domain.states import InvocationState
 from farcall.hub.ports import (
     AccountRow,
@@ -168,6 +169,10 @@ class Reads(FunctionReads):
 
     def password(self, account: int) -> str:
         return self.one("password", account) or ""
+
+    def whither(self, path: str) -> tuple[str, str] | None:
+        found: tuple[str, str] | None = self.one("whither", _encode_json([*ancestors(path), path]).decode())
+        return found
 
     def waiting_for_proof(self, email: str, limit: int) -> list[int]:
         return [key for (key,) in self.all("waiting_for_proof", email, limit)]

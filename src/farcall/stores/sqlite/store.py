@@ -184,6 +184,9 @@ class SqliteStore:
     async def password(self, account: int) -> str:
         return await self._ask().ask(lambda reads: reads.password(account))
 
+    async def whither(self, path: str) -> tuple[str, str] | None:
+        return await self._ask().ask(lambda reads: reads.whither(path))
+
     async def waiting_for_proof(self, email: str, limit: int) -> list[int]:
         return await self._ask().ask(lambda reads: reads.waiting_for_proof(email, limit))
 

@@ -12,6 +12,7 @@ from farcall.testing.contracts.store_groups import GroupsContract
 from farcall.testing.contracts.store_guards import GuardsContract
 from farcall.testing.contracts.store_invitations import InvitationsContract
 from farcall.testing.contracts.store_missed import MissedContract
+from farcall.testing.contracts.store_moved import MovedContract
 from farcall.testing.contracts.store_people import PeopleContract
 from farcall.testing.contracts.store_presence import PresenceContract
 from farcall.testing.contracts.store_records import RecordsContract
@@ -31,6 +32,7 @@ class StoreContract(
     GuardsContract,
     InvitationsContract,
     MissedContract,
+    MovedContract,
     PresenceContract,
     UsageContract,
 ):

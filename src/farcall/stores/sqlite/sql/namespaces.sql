@@ -18,7 +18,7 @@ SELECT NOT EXISTS (SELECT 1 FROM functions WHERE name >= ?1 || '/' AND name < ?1
     AND NOT EXISTS (SELECT 1 FROM namespaces WHERE path >= ?1 || '/' AND path < ?1 || '0')
 
 -- name: forget_if_implied
-DELETE FROM namespaces WHERE path = ?1 AND made_at IS NULL
+DELETE FROM namespaces WHERE path = ?1 AND made_at IS NULL RETURNING path
 
 -- name: delete_namespaces
 DELETE FROM namespaces WHERE path = ?1 OR (path >= ?1 || '/' AND path < ?1 || '0')
