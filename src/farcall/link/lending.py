@@ -21,6 +21,13 @@ STALLED_LOOKS: Final = 20
 _READ_BYTES: Final = 16 * 1024
 
 
+def raised_by_handler(error: BaseException) -> bool:
+    """Whether a signal's handler raised what was caught, and not the system's function itself: alarms are often told by
+    TimeoutError, which a socket raises too.
+    """
+    return error.__traceback__ is not None and error.__traceback__.tb_next is not None
+
+
 class _By(Enum):
     """Who may read now."""
 
@@ -70,6 +77,8 @@ class Lending:
 
     def take_back(self) -> None:
         """Read again: at once, or as soon as the thread that reads lets go."""
+        if self._by is _By.LOOP:
+            return
         with self._guard:
             if self._by is _By.THREAD:
                 self._asked_back = True
@@ -99,7 +108,9 @@ class Lending:
                 return False
             try:
                 data = self._socket.recv(_READ_BYTES)
-            except OSError:  # it takes too long, or is broken: the loop finds out
+            except OSError as error:  # it takes too long, or is broken: the loop finds out
+                if raised_by_handler(error):
+                    raise
                 data = b""
             wanted = bool(data) and wants(data)
             self._let_go(b"" if wanted else data, wanted)

@@ -17,7 +17,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.frames import Opcode
 from websockets.protocol import State
 
-from farcall.link.lending import Lending
+from farcall.link.lending import Lending, raised_by_handler
 from farcall.wire.shortcut import Shortcut, message
 
 
@@ -104,10 +104,10 @@ class Connection(ClientConnection):
                 return False
             try:
                 sent = self._socket.send(frame)
-            except OSError:  # it would block, or is broken: the loop finds out
-                return False
-            except BaseException:  # an interrupt: nobody knows how much has left
-                self.loop.call_soon_threadsafe(self.abort)
+            except BaseException as error:
+                if isinstance(error, OSError) and not raised_by_handler(error):
+                    return False  # it would block, or is broken: the loop finds out
+                self.loop.call_soon_threadsafe(self.abort)  # an interrupt: nobody knows how much has left
                 raise
             if sent < len(frame):
                 self._cut = frame[sent:]

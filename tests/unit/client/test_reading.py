@@ -216,6 +216,26 @@ def test_a_child_reads_from_a_connection_of_its_own(client: Client) -> None:
     assert process.exitcode == 0
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="this system has no such signals")
+def test_an_alarm_that_raises_timeout_error_is_not_taken_for_the_socket_s(
+    peer: Peer, client: Client, no_clock: None
+) -> None:
+    def alarm(*_: Any) -> None:
+        raise TimeoutError("it is late")
+
+    lend(client)
+    add, peer.hold = client.get(ADD), True
+    before = signal.signal(signal.SIGUSR1, alarm)
+    try:
+        threading.Timer(0.3, signal.pthread_kill, (threading.main_thread().ident, signal.SIGUSR1)).start()
+        with pytest.raises(TimeoutError, match="it is late"):
+            add(1.0)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    peer.release()
+    assert add(2.0) == 3.0
+
+
 def test_ctrl_c_at_any_moment_costs_one_call_and_no_other(peer: Peer) -> None:
     script = run_script(
         peer,

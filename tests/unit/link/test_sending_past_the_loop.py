@@ -151,6 +151,21 @@ async def test_an_interrupt_in_the_middle_drops_the_line_rather_than_leave_half_
         assert not line.send_now(asking(2))
 
 
+async def test_an_alarm_that_raises_an_error_of_the_system_s_kind_drops_the_line_too() -> None:
+    reading = Reading()
+    async with line_to(reading) as line:
+
+        def struck(below: Any, data: bytes) -> int:
+            below.send(data[:5])
+            raise TimeoutError("it is late")
+
+        be_odd(line, struck)
+        with pytest.raises(TimeoutError, match="it is late"):
+            line.send_now(asking(1))
+        async with asyncio.timeout(10):
+            await line.closed
+
+
 async def test_after_the_end_nothing_is_sent_and_no_handle_is_left_open() -> None:
     reading = Reading()
     async with line_to(reading) as line:
