@@ -58,6 +58,7 @@ class Connection(ClientConnection):
         early, self._early = self._early, []
         for data in early:
             on_message(data)
+        self._shortcut.on_message = on_message
         if self.state is State.CLOSED:
             on_closed()
 
@@ -81,13 +82,17 @@ class Connection(ClientConnection):
 
     def write(self, messages: list[bytes]) -> None:
         """Send whole binary messages, now. Nothing happens if the connection is closing."""
-        if self.state is not State.OPEN:
+        if self.protocol.state is not State.OPEN:
             return
         if self.lending is not None:
             self.lending.take_back()  # there may be an answer
-        data = b"".join([message(data, os.urandom(4)) for data in messages])
+        if len(messages) == 1:
+            data = message(messages[0], os.urandom(4))
+        else:
+            data = b"".join([message(data, os.urandom(4)) for data in messages])
         with self._writing:
-            self._write_cut()
+            if self._cut:
+                self._write_cut()
             if not self.transport.is_closing():
                 self.transport.write(data)
 

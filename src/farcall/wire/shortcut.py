@@ -65,7 +65,7 @@ class Shortcut:
         self._protocol = protocol
         self._mask_flag = _MASKED if protocol.side is SERVER else 0
         self._least_bytes = 4 + _MASK_BYTES if self._mask_flag else 4  # a header, short or long, and it is whole
-        self._on_message = on_message
+        self.on_message = on_message
         self._on_rest = on_rest
         self._shaken = False  # hands: what comes now are frames
         self._tail = b""  # of the handshake
@@ -99,7 +99,7 @@ class Shortcut:
                 stop = begin + length
                 if stop <= end:
                     body = data[begin:stop]
-                    self._on_message(_apply_mask(body, data[begin - _MASK_BYTES : begin]) if self._mask_flag else body)
+                    self.on_message(_apply_mask(body, data[begin - _MASK_BYTES : begin]) if self._mask_flag else body)
                     start = stop
                     continue
             length = _measure(data, start)
