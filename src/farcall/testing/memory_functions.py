@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
-from farcall.domain import search
 from farcall.domain.names import ancestors, covers, handle_of
 from farcall.hub.ports import (
     BOUND_MEMORY_SECONDS,
-    AliasMove,
     DeleteAlias,
     DeleteFunction,
     DeleteLink,
     DeleteNamespace,
     DeleteVersion,
     Deprecate,
-    FunctionRow,
-    Hit,
     KeepDurations,
-    LinkRow,
     MakeNamespace,
     MoveAlias,
     Moved,
-    NamespaceRow,
     Outcome,
-    Page,
     PublishVersions,
     PutLink,
     Removed,
@@ -35,35 +28,12 @@ from farcall.hub.ports import (
     VersionRow,
     VersionSpec,
 )
-from farcall.testing.memory_catalog import MemoryCatalog
-from farcall.testing.memory_invitations import MemoryInvitations
+from farcall.testing.memory_names import MemoryNames, Move
 
 
 @dataclass
-class _Move:
-    function: int
-    alias: str
-    version: int
-    by: int
-    at: float
-    undone_at: float | None = None
-
-
-@dataclass
-class MemoryFunctions:
-    """Each method carries out one command, or answers one question. Versions are the catalog's, deleted ones too."""
-
-    catalog: MemoryCatalog
-    invitations: MemoryInvitations
-    unfinished_of: Callable[[int], int]
-    names: dict[str, int] = field(default_factory=dict)  # of functions that are not deleted, to keys
-    owners: dict[int, int] = field(default_factory=dict)
-    links: dict[str, tuple[int, bool]] = field(default_factory=dict)
-    spaces: dict[str, float | None] = field(default_factory=dict)
-    moves: list[_Move] = field(default_factory=list)
-    deleted: list[tuple[str, float]] = field(default_factory=list)  # functions: name and when
-    ended: dict[int, float] = field(default_factory=dict)  # versions: when they were deleted last
-    moved: dict[str, str] = field(default_factory=dict)  # old names to new ones
+class MemoryFunctions(MemoryNames):
+    """Each method carries out one command."""
 
     @property
     def handlers(self) -> dict[type, Callable[[Any], Any]]:
@@ -143,11 +113,6 @@ class MemoryFunctions:
         of = self._versions(row.function)
         for other in of:
             versions[other.version] = replace(other, newest=other is of[0])
-
-    def _versions(self, function: int) -> list[VersionRow]:
-        """Newest first."""
-        found = [row for row in self.catalog.versions.values() if row.function == function and not row.deleted]
-        return sorted(found, key=lambda row: -row.number)
 
     def delete_function(self, command: DeleteFunction) -> Removed | Outcome:
         if command.path not in self.names:
@@ -309,14 +274,6 @@ class MemoryFunctions:
     def _forget_moved_to(self, path: str) -> None:
         self.moved = {old: new for old, new in self.moved.items() if not covers(path, new)}
 
-    def whither(self, path: str) -> tuple[str, str] | None:
-        for name in reversed([*ancestors(path), path]):
-            if name in self.moved:
-                return name, self.moved[name]
-            if name in self.spaces:
-                return None
-        return None
-
     def _move_limits(self, moved: Callable[[str], str]) -> list[int]:
         concerned = []
         for key, (digest, token) in self.catalog.tokens.items():
@@ -348,18 +305,15 @@ class MemoryFunctions:
         self._forget_implied_above([command.path])
         return Removed([], [command.path], self._bump_grantees(command.path))
 
-    def _standing(self, function: int, alias: str) -> list[_Move]:
+    def _standing(self, function: int, alias: str) -> list[Move]:
         return [m for m in self.moves if m.function == function and m.alias == alias and m.undone_at is None]
-
-    def _aliases(self, function: int) -> dict[str, int]:
-        return {m.alias: m.version for m in self.moves if m.function == function and m.undone_at is None}
 
     def move_alias(self, command: MoveAlias) -> Outcome:
         if all(row.version != command.version for row in self._versions(command.function)):
             return Outcome.MISSING
         if self._aliases(command.function).get(command.alias) == command.version:
             return Outcome.DUPLICATE
-        self.moves.append(_Move(command.function, command.alias, command.version, command.by, command.at))
+        self.moves.append(Move(command.function, command.alias, command.version, command.by, command.at))
         return Outcome.OK
 
     def roll_back_alias(self, command: RollBackAlias) -> int | Outcome:
@@ -378,76 +332,3 @@ class MemoryFunctions:
         kept = [m for m in self.moves if (m.function, m.alias) != (command.function, command.alias)]
         found, self.moves = len(kept) != len(self.moves), kept
         return Outcome.OK if found else Outcome.MISSING
-
-    # -- questions -----------------------------------------------------------------------------------------------------
-
-    def function(self, path: str | None, key: int | None) -> FunctionRow | None:
-        if key is None:
-            key = self.names.get(path or "", self.links.get(path or "", (0, False))[0])
-        name = next((name for name, function in self.names.items() if function == key), None)
-        if name is None:
-            return None
-        owner = self.owners[key]
-        links = sorted((path, passes) for path, (target, passes) in self.links.items() if target == key)
-        return FunctionRow(
-            key,
-            name,
-            owner,
-            self.catalog.accounts[owner].handle,
-            tuple(self._versions(key)),
-            self._aliases(key),
-            tuple(LinkRow(*link) for link in links),
-        )
-
-    def functions_in(self, path: str) -> list[FunctionRow]:
-        found = [self.function(name, None) for name in sorted(self.names) if covers(path, name)]
-        return [row for row in found if row is not None]
-
-    def functions(self, roots: Sequence[str], text: str, below: str, limit: int, cursor: str | None) -> Page:
-        hits = self._found(text, roots, below) if text else self._places(roots, below)
-        later = [(place, hit) for place, hit in hits if cursor is None or place > _place(cursor, text)]
-        chosen = later[:limit]
-        after = ".".join(map(str, chosen[-1][0])) if len(later) > limit else None
-        return Page([hit for _, hit in chosen], after)
-
-    def _places(self, roots: Sequence[str], below: str) -> list[tuple[tuple[Any, ...], Hit]]:
-        places = {**self.names, **{path: function for path, (function, _) in self.links.items()}}
-        within = [path for path in places if covers(below, path) and any(covers(root, path) for root in roots)]
-        return [((path,), Hit(path, self._versions(places[path])[0])) for path in sorted(within)]
-
-    def _found(self, text: str, roots: Sequence[str], below: str) -> list[tuple[tuple[Any, ...], Hit]]:
-        asked = search.query(text)
-        found = []
-        for name, function in self.names.items():
-            links = {path: passes for path, (target, passes) in self.links.items() if target == function}
-            newest = self._versions(function)[0]
-            rank = search.rank(asked, search.indexed(name, list(links), newest.document))
-            passing = [name, *(path for path, passes in links.items() if passes)]
-            in_scope = any(covers(root, path) for root in roots for path in passing)
-            if rank is not None and in_scope and any(covers(below, path) for path in [name, *links]):
-                found.append(((rank, function), Hit(name, newest)))
-        return sorted(found, key=lambda item: item[0])
-
-    def namespaces(self, roots: Sequence[str], below: str, limit: int, cursor: str | None) -> Page:
-        found = [
-            NamespaceRow(path, at)
-            for path, at in sorted(self.spaces.items())
-            if path > (cursor or "") and covers(below, path) and any(covers(root, path) for root in roots)
-        ]
-        chosen = found[:limit]
-        return Page(list(chosen), chosen[-1].path if len(found) > limit else None)
-
-    def namespace(self, path: str) -> NamespaceRow | None:
-        return NamespaceRow(path, self.spaces[path]) if path in self.spaces else None
-
-    def alias_moves(self, function: int) -> list[AliasMove]:
-        accounts, versions = self.catalog.accounts, self.catalog.versions
-        return [
-            AliasMove(move.alias, versions[move.version].number, accounts[move.by].handle, move.at, move.undone_at)
-            for move in reversed(self.moves)
-            if move.function == function
-        ]
-
-
-def _place(cursor: str, text: str) -> tuple[Any, ...]:
-    return tuple(int(part) for part in cursor.split(".")) if text else (cursor,)
