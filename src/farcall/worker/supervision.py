@@ -54,8 +54,14 @@ class Supervision:
         self.wake()
 
     def _look(self, seat: Seat, now: float, started: list[frames.AttemptKey]) -> None:
-        running = None if seat.slot is None else seat.slot.running()
-        if running is None or seat.slot is None:
+        if seat.slot is None:
+            return
+        head = next(iter(seat.sent.values()))
+        if head.kill_at is not None and now >= head.kill_at:  # its process may even hang before it has begun
+            seat.slot.kill()
+            return
+        running = seat.slot.running()
+        if running is None:
             return
         attempt = seat.sent.get(running[0])
         if attempt is None:
@@ -69,9 +75,7 @@ class Supervision:
         timeout = attempt.timeout_seconds
         if timeout is not None and ran_seconds >= timeout and attempt.ending is None:
             self.end(attempt, Ending.TIMEOUT)
-        if attempt.kill_at is not None and now >= attempt.kill_at:
-            seat.slot.kill()
-        elif len(seat.sent) > 1 and ran_seconds >= RESCUE_SECONDS and self._pool.has_idle:
+        if len(seat.sent) > 1 and ran_seconds >= RESCUE_SECONDS and self._pool.has_idle:
             self._pool.rescue(seat)
 
     def end(self, attempt: Attempt, ending: Ending) -> None:

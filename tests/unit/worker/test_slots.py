@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -76,6 +78,10 @@ def floods():
 def prints_from_children() -> str:
     subprocess.run(["echo", "from a child"], check=True)
     return "done"
+
+@farcall.function
+def process() -> int:
+    return os.getpid()
 
 @farcall.function
 def late_value():
@@ -161,6 +167,17 @@ async def test_what_does_not_stop_is_killed_after_the_grace(tmp_path: Path, name
         assert outcome.state == AttemptState.CANCELLED
         assert 0.25 < time.monotonic() - before < 3
         await hub.outcome(await hub.offer("add", a=1))
+
+
+async def test_a_cancelled_call_that_its_process_never_begins_is_given_back_after_the_grace(tmp_path: Path) -> None:
+    async with serving(tmp_path, LAB, kill_grace_seconds=0.3) as served:
+        hub = served.hub
+        pid = decode((await hub.outcome(await hub.offer("process"))).result)
+        os.kill(pid, signal.SIGSTOP)  # as one whose threads, or whose machine, let nothing else run
+        key = await hub.offer("add", a=1)
+        await hub.say(frames.CancelAttempts([key]))
+        assert await hub.until(hub.returned, 5) == {key.id: "neighbour_died"}
+        assert decode((await hub.outcome(await hub.offer("add", a=1))).result) == 2
 
 
 async def test_a_value_given_back_in_spite_of_the_interrupt_counts(tmp_path: Path) -> None:
