@@ -145,7 +145,7 @@ def test_a_value_that_cannot_travel_is_refused_with_its_place_and_type(bob: farc
         (["x=101"], 1, ["x: ", "maximum of 100"]),
         (["--args", "nowhere.json"], 2, ["nowhere.json"]),
         (["x=1", "--priority", "1000"], 2, ["1000"]),
-        (["x=1", "--timeout", "-1"], 1, ["timeout"]),
+        (["x=1", "--timeout", "-1"], 2, ["timeout"]),
     ],
 )
 def test_the_command_line_refuses_bad_arguments(world: World, values: list[str], code: int, words: list[str]) -> None:
