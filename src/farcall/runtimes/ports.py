@@ -60,11 +60,15 @@ class Slot(Protocol):
     @property
     def outstanding(self) -> int: ...
 
+    @property
+    def takes_more(self) -> bool:
+        """False once it was killed or closed, also by itself; `died` may follow only later."""
+
     def start(self) -> None:
         """Start the process; called once."""
 
     def send(self, items: list[RunItem]) -> None:
-        """Run these after what was sent before; `seq` rises. Only after `loaded`, never after `died`."""
+        """Run these after what was sent before; `seq` rises. Only after `loaded`, and while `takes_more`."""
 
     def take_back(self) -> list[int]:
         """Everything that has not started, oldest first; it will not run here. Race-free: an attempt is either given

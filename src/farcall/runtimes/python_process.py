@@ -94,6 +94,10 @@ class PythonProcess:
     def outstanding(self) -> int:
         return len(self._outstanding)
 
+    @property
+    def takes_more(self) -> bool:
+        return self._spawned is not None and not self._closing
+
     # -- starting and ending -------------------------------------------------------------------------------------------
 
     def start(self) -> None:

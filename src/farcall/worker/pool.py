@@ -51,11 +51,16 @@ class Seat:
     def __init__(self, number: int) -> None:
         self.number = number
         self.slot: Slot | None = None
-        self.ready = False
+        self.ready = False  # it has loaded
         self.sent: dict[int, Attempt] = {}
         self.expected_seconds = 0.0
         self.deaths = 0  # in a row, without an outcome in between
         self.seq = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something may be sent to it."""
+        return self.ready and self.slot is not None and self.slot.takes_more
 
 
 class Pool:
@@ -124,7 +129,7 @@ class Pool:
 
     @property
     def has_idle(self) -> bool:
-        return any(seat.ready and not seat.sent for seat in self._seats)
+        return any(seat.is_open and not seat.sent for seat in self._seats)
 
     def add(self, attempts: Iterable[Attempt]) -> None:
         """Run these, after those that wait."""
@@ -138,10 +143,10 @@ class Pool:
             return
         if len(waiting) == 1:  # mostly, and then it goes to the first that is idle
             for seat in self._seats:
-                if seat.ready and not seat.sent:
+                if not seat.sent and seat.is_open:
                     self._fill(seat, 1)
                     return
-        open_seats = [seat for seat in self._seats if seat.ready]
+        open_seats = [seat for seat in self._seats if seat.is_open]
         if not open_seats:
             return
         # Idle ones first, each with no more than its share of what there is.

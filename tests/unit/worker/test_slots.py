@@ -180,6 +180,20 @@ async def test_a_cancelled_call_that_its_process_never_begins_is_given_back_afte
         assert decode((await hub.outcome(await hub.offer("add", a=1))).result) == 2
 
 
+async def test_an_offer_while_a_killed_process_has_not_ended_yet_waits_for_the_next_one(tmp_path: Path) -> None:
+    async with serving(tmp_path, LAB) as served:
+        hub = served.hub
+        for _ in range(3):  # so that it is known to be quick, and something would be sent behind it
+            await hub.outcome(await hub.offer("sleeps", seconds=0.0))
+        hanging = await hub.offer("sleeps", seconds=60.0)
+        await hub.until(lambda: hanging.id in hub.started())
+        served.worker._work.generations[-1].pool.busy[0].slot.kill()  # type: ignore[union-attr]  # busy: there is one
+        item = hub.item("sleeps", seconds=0.0)
+        served.worker._work.offer(frames.Offer([item]))
+        assert decode((await hub.outcome(frames.AttemptKey(item.id, item.fence))).result) == "slept"
+        assert (await hub.outcome(hanging)).state == AttemptState.LOST
+
+
 async def test_a_value_given_back_in_spite_of_the_interrupt_counts(tmp_path: Path) -> None:
     async with serving(tmp_path, LAB) as served:
         key = await served.hub.offer("late_value")
