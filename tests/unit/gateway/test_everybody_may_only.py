@@ -357,7 +357,7 @@ TABLE: dict[str, Row] = {
     "upload_blob": Row(
         to("POST", "/v1/blobs", b"bytes"), EVERYBODY - {"bare", "deploy", "manage"}, {"bare", "deploy", "manage"}
     ),
-    "download_blob": Row(blob, HERS),
+    "download_blob": Row(blob, WITHIN - {"limited"}),  # which did not upload it
     "metrics": Row(to("GET", "/metrics"), **FOR_ADMINISTRATORS),
 }
 # Rows that take no token; each asks for a proof of its own, or gives nothing away.

@@ -39,7 +39,7 @@ async def call(world: World, handle: str = "alice", args: Any = (1.0,)) -> str:
 # -- the frame ---------------------------------------------------------------------------------------------------------
 
 
-OPEN = {"/healthz", "/readyz", "/v1/accounts", "/v1/login", "/v1/confirm", "/v1/reset"}
+OPEN = {"/healthz", "/readyz", "/v1/accounts", "/v1/login", "/v1/confirm", "/v1/confirm/again", "/v1/reset"}
 
 
 async def test_everything_but_health_the_description_and_logging_in_needs_a_token(world: World) -> None:
