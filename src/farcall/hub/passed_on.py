@@ -41,17 +41,34 @@ class Giver:
 def passed_on(
     ended: ports.GrantRow, below: Iterable[ports.GrantRow], givers: Mapping[int, Giver], now: float
 ) -> list[ports.GrantRow]:
-    """Those of the grants at and `below` the path of `ended` that hang on it, each after the one that it hangs on."""
-    gone = {ended.key}
+    """Those of the grants at and `below` the path of `ended` that hang on it, each after one that it hangs on.
+
+    All that may have come through it is taken to hang on it until something else is found that lets its giver share:
+    two who passed it on to each other let neither.
+    """
+    led = _led_to(ended, below, givers)
+    gone = {ended.key, *(row.key for row in led)}
+    while True:
+        kept = {row.key for row in led if row.key in gone and givers[row.by].manages(row.path, gone, now)}
+        if not kept:
+            return [row for row in led if row.key in gone]
+        gone -= kept
+
+
+def _led_to(
+    ended: ports.GrantRow, below: Iterable[ports.GrantRow], givers: Mapping[int, Giver]
+) -> list[ports.GrantRow]:
+    """What its grantee, and those whom they gave it to, have shared there, each after what may have let them."""
+    reached = {ended.key}
     found: list[ports.GrantRow] = []
     left = [row for row in below if row.key != ended.key and row.by in givers]
     while True:
-        more = [row for row in left if _hangs(givers[row.by], row.path, gone, now)]
+        more = [row for row in left if givers[row.by].managed_by(reached, row.path)]
         if not more:
             return found
-        gone.update(row.key for row in more)
+        reached.update(row.key for row in more)
         found += more
-        left = [row for row in left if row.key not in gone]
+        left = [row for row in left if row.key not in reached]
 
 
 def offered_on(
@@ -59,11 +76,13 @@ def offered_on(
 ) -> list[ports.InvitationRow]:
     """Those of the invitations that wait which nobody could make any more without these grants."""
     gone = {row.key for row in ended}
-    return [row for row in waiting if row.by in givers and _hangs(givers[row.by], row.path, gone, now)]
-
-
-def _hangs(giver: Giver, path: str, gone: set[int], now: float) -> bool:
-    return giver.managed_by(gone, path) and not giver.manages(path, gone, now)
+    return [
+        row
+        for row in waiting
+        if row.by in givers
+        and givers[row.by].managed_by(gone, row.path)
+        and not givers[row.by].manages(row.path, gone, now)
+    ]
 
 
 def _makes_manager(grant: ports.GrantRow, path: str) -> bool:

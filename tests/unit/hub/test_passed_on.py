@@ -90,6 +90,26 @@ async def test_two_who_pass_it_on_to_each_other_do_not_keep_it_alive(shared: Hou
     assert await held(shared) == []
 
 
+async def test_nor_do_two_who_gave_each_other_the_very_same(shared: House) -> None:
+    await give(shared, "bob", "alice/lab/deep/g", "carol", "manage")
+    await give(shared, "carol", "alice/lab/deep/g", "bob", "manage")
+    ended = await shared.shares.unshare(await shared.subject("alice"), "alice/lab", "bob", with_passed_on=True)
+    assert len(ended.grants) == 5
+    assert await held(shared) == []
+
+
+async def test_what_came_through_somebody_who_manages_it_in_another_way_stays_with_all_that_hangs_on_that(
+    shared: House,
+) -> None:
+    await give(shared, "alice", "alice/lab/deep", "dora", "manage")
+    await give(shared, "dora", "alice/lab/deep/g", "carol", "manage")
+    await give(shared, "carol", "alice/lab/deep/g", "admin")
+    ended = await shared.shares.unshare(await shared.subject("alice"), "alice/lab", "bob", with_passed_on=True)
+    assert told(ended.grants) == [("bob", "alice/lab", "alice"), CAROLS, DORAS]
+    left = [("dora", "alice/lab/deep"), ("admin", "alice/lab/deep/g"), ("carol", "alice/lab/deep/g")]
+    assert await held(shared) == left
+
+
 async def test_members_of_a_group_pass_on_what_is_shared_with_it(shared: House) -> None:
     groups = Groups(shared.store, shared.accounts)
     await groups.create(await shared.subject("dora"), "lab")
