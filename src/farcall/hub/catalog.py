@@ -145,7 +145,11 @@ class Catalog:
         if await self.function(name) is not None:
             return None
         found = await self._store.whither(name)
-        return None if found is None else Moved(name, *found)
+        if found is None:
+            return None
+        moved = Moved(name, *found)
+        serves = any(access.decide(subject, "serve", path).allowed for path in (name, moved.to))
+        return moved if serves else None  # nobody else learns where it went
 
     async def _specify_moved(
         self, subject: access.Subject, publication: frames.Publication, moved: Moved, taken: set[tuple[str, bytes]]

@@ -67,3 +67,12 @@ async def test_a_token_whose_limits_were_renamed_too_publishes_under_the_old_nam
     [refused] = await house.catalog.publish(stranger, [publication_of("physics/f")])
     assert refused.failure is not None
     assert refused.failure.code == "not_found"
+
+
+async def test_who_may_not_serve_there_does_not_learn_where_a_name_went(house: House) -> None:
+    await house.publish("alice", "physics/f")
+    await rename(house, "alice/physics", "alice/secret_project")
+    [refused] = await house.catalog.publish(await house.subject("bob"), [publication_of("/alice/physics/f")])
+    assert refused.failure is not None
+    assert "secret_project" not in str(refused)
+    assert (await house.publish("alice", "physics/f")).name == "alice/secret_project/f"
