@@ -90,7 +90,7 @@ class Logins:
         account = await self._accounts.me(subject)
         known = await self._store.password(account.key)
         if known:
-            typed = f"password of {account.key}"
+            typed = f" {account.key}"  # nobody logs in with such a name: they are stripped
             self._admit(typed, "")
             if not await self._passwords.verify(known, old):
                 self._failures.note(subject, "account.password", "permission_denied", about=account.key)

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 _IPV6_SITE_BITS = 64
+_OTHER_TEXT_LENGTH = 64  # what a proxy says may be anything, and is remembered
 
 
 @dataclass(slots=True)
@@ -68,11 +69,13 @@ class Throttle:
 
 
 def place(origin: str) -> str:
-    """Whom a remote address stands for: a site, since IPv6 has an address for every try. Other text stays as it is."""
+    """Whom a remote address stands for: a site, since IPv6 has an address for every try. Other text stays as it is, up
+    to a length.
+    """
     try:
         address = ipaddress.ip_address(origin)
     except ValueError:
-        return origin
+        return origin[:_OTHER_TEXT_LENGTH]
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
         return str(ipaddress.ip_network((int(address), _IPV6_SITE_BITS), strict=False))
     return origin

@@ -348,6 +348,17 @@ async def test_it_takes_the_old_password_and_a_token_that_manages_the_whole_acco
     assert await code_of(door.logins.set_password(carol, OTHER, GOOD)) == "quota_exceeded"
 
 
+async def test_nobody_who_guesses_at_made_up_names_keeps_somebody_from_setting_a_password(door: Door) -> None:
+    carol = await door.register()
+    attempted: list[str] = []
+    real = door.logins._guesses.attempt
+    door.logins._guesses.attempt = lambda name, *rest: (attempted.append(name), real(name, *rest))[1]  # type: ignore[method-assign] # watched
+    await door.logins.set_password(carol, OTHER, GOOD)
+    [counted] = attempted
+    await code_of(door.logins.log_in(counted, "a guess"))
+    assert attempted[1] != counted, "a login can count as a try to change somebody's password"
+
+
 async def test_an_account_without_a_password_sets_its_first_with_its_token(door: Door) -> None:
     _, token = await door.accounts.create(await promoted(door), "dora", "dora@lab.org")
     assert await code_of(door.logins.log_in("dora", "")) == "unauthenticated"

@@ -54,3 +54,7 @@ def test_an_ipv6_address_stands_for_its_site() -> None:
     assert place("192.0.2.7") == "192.0.2.7"
     assert place("::ffff:192.0.2.7") == "::ffff:192.0.2.7"
     assert place("testclient") == "testclient"
+
+
+def test_what_a_proxy_makes_up_is_not_remembered_at_any_length() -> None:
+    assert place("x" * 100_000) == "x" * 64
