@@ -89,17 +89,12 @@ class BlobRoom:
         raise Refused("not_found", f"There is no blob {digest[:80]}, or you may not know of it.")
 
     async def _readable(self, subject: access.Subject, digest: str) -> bool:
-        for version in self._needing(subject.key, digest):
-            if not subject.only or await self._within(subject, version):
-                return True
+        if await needed_within(self._store, subject, self._needing(subject.key, digest)):
+            return True
         for account in subject.owned_accounts:
             if await self._store.blob_readable(digest, account, subject.token, subject.only):
                 return True
         return False
-
-    async def _within(self, subject: access.Subject, version: int) -> bool:
-        row = await self._store.version(key=version)
-        return row is not None and access.within(subject, row.name)
 
     async def collect(self, now: float) -> int:
         """Delete what has neither reference nor live pin; returns how many. One at a time."""
@@ -127,3 +122,12 @@ class BlobRoom:
         finally:
             del self._deleting[digest]
             done.set()
+
+
+async def needed_within(store: ports.Store, subject: access.Subject, versions: Iterable[int]) -> bool:
+    """Whether one of the versions whose attempts need a blob lies within the limits of the subject."""
+    for version in versions:
+        row = await store.version(key=version) if subject.only else None
+        if not subject.only or (row is not None and access.within(subject, row.name)):
+            return True
+    return False

@@ -9,6 +9,7 @@ from farcall.domain import access, names
 from farcall.domain.errors import Refused
 from farcall.domain.states import WorkerState
 from farcall.hub import ports
+from farcall.hub.blobs import needed_within
 from farcall.hub.catalog import Catalog
 from farcall.hub.dispatch import events
 from farcall.hub.dispatcher import Dispatcher, reclaimed
@@ -65,7 +66,8 @@ class Workers:
     async def hidden_blob(self, subject: access.Subject, digests: Sequence[str]) -> str:
         """The first of these blobs that a worker with this token may not read, or "" if there is none."""
         for digest in digests:
-            held = self._dispatcher.core.needing_blob(subject.key, digest)
+            needing = self._dispatcher.core.needing_blob(subject.key, digest)
+            held = await needed_within(self._store, subject, needing)
             if not held and not await self._store.blob_readable(digest, subject.key, subject.token, subject.only):
                 return digest
         return ""

@@ -286,3 +286,16 @@ async def test_only_tokens_that_serve_there_learn_what_a_groups_digests_are_keye
     assert await floor.workers.digest_keys(replace(subject, scopes=frozenset({"invoke"}))) == {}
     assert await floor.workers.digest_keys(replace(subject, only=("alice/physics",))) == {}
     assert await floor.workers.digest_keys(replace(subject, only=("lab/physics",))) == told
+
+
+async def test_a_worker_with_a_limited_token_names_no_blob_of_attempts_beyond_its_limits(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, digest = floor.house, "blake3:" + "0" * 64
+    versions = [(await house.publish("alice", name)).version for name in ("in/f", "out/f")]
+    made = await house.accounts.tokens.create(await house.subject("alice"), scopes=["serve"], only=["alice/in"])
+    house.tokens["limited"] = made.token
+    for version, hidden in zip(versions, ("", digest), strict=True):
+        monkeypatch.setattr(floor.dispatcher.core, "needing_blob", lambda *_, needed=version: {needed})
+        assert await floor.workers.hidden_blob(await house.subject("alice"), [digest]) == ""
+        assert await floor.workers.hidden_blob(await house.subject("limited"), [digest]) == hidden
