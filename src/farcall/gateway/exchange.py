@@ -24,6 +24,7 @@ JSON = "application/json"
 MSGPACK = "application/msgpack"
 _READS = frozenset({"GET", "HEAD"})
 _SWALLOWED_BYTES = 64 * 1024 * 1024
+_DIGITS = 19  # of a length: no more fit into 64 bits
 _STRANGERS_LIMIT_BYTES = 64 * 1024  # many can ask at once, and none of it is kept
 _MSGPACK_NAMES = frozenset({MSGPACK, "application/x-msgpack", "application/vnd.msgpack"})
 
@@ -135,15 +136,23 @@ class Exchange:
     @contextlib.asynccontextmanager
     async def filling(self, limit_bytes: int) -> AsyncIterator[Fill]:
         """The body, for whoever has buffers for it; raises Refused (too_large)."""
-        line, declared = line_of(self.request.scope), self.request.headers.get("content-length", "")
-        if line is None or not declared.isdigit() or int(declared) > limit_bytes:
+        line, declared_bytes = line_of(self.request.scope), self._declared_bytes
+        if line is None or declared_bytes is None or declared_bytes > limit_bytes:
             yield poured(self.chunks(limit_bytes))
             return
         try:
-            async with line.body(self.request.receive, int(declared)) as body:
+            async with line.body(self.request.receive, declared_bytes) as body:
                 yield body.fill
         except ClientDisconnect:
             raise _cut_off() from None
+
+    @property
+    def _declared_bytes(self) -> int | None:
+        """How long the body is said to be; None if it comes in chunks, or the header is one that no client sends."""
+        declared = self.request.headers.get("content-length", "")
+        if "transfer-encoding" in self.request.headers or len(declared) > _DIGITS or not declared.isdecimal():
+            return None
+        return int(declared)
 
     async def chunks(self, limit_bytes: int) -> AsyncIterator[bytes]:
         """The body as it comes; raises Refused (too_large).
@@ -152,9 +161,9 @@ class Exchange:
         """
         too_large = Refused("too_large", f"The body is over {limit_bytes} bytes.", "Send large values as blobs.")
         patience = limit_bytes + _SWALLOWED_BYTES
-        declared = self.request.headers.get("content-length", "")
-        over = declared.isdigit() and int(declared) > limit_bytes
-        if over and int(declared) > patience:
+        declared_bytes = self._declared_bytes or 0
+        over = declared_bytes > limit_bytes
+        if declared_bytes > patience:
             raise too_large
         taken = 0
         try:

@@ -20,9 +20,17 @@ class Intake(HttpToolsProtocol):
     """
 
     def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade() and not self._should_upgrade() and self._announces_a_body():
+            raise ValueError("what follows would be parsed as another request")  # the server answers 400 and hangs up
         super().on_headers_complete()
         if getattr(self.cycle, "scope", None) is self.scope:  # else it becomes a WebSocket
             lend(self, self._begin_anew)
+
+    def _announces_a_body(self) -> bool:
+        return any(
+            name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0 "))
+            for name, value in self.headers
+        )
 
     def _begin_anew(self) -> None:
         """The body was read past the parser: a new one waits for the next request."""

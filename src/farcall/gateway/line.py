@@ -71,13 +71,14 @@ class Line:
         if cycle.disconnected:
             return
         with _Lent(self._protocol) as lent:
-            try:
-                async for chunk in chunks:
+            async for chunk in chunks:
+                try:
                     await lent.send(chunk)
-                    cycle.expected_content_length -= len(chunk)
-            except OSError:
-                cycle.disconnected = True
-                transport.abort()
+                except OSError:
+                    cycle.disconnected = True
+                    transport.abort()
+                    return
+                cycle.expected_content_length -= len(chunk)
 
 
 class Body:

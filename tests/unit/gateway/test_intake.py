@@ -107,3 +107,38 @@ def test_a_body_of_a_request_that_asks_for_a_websocket_disturbs_nobody(
     with socket.create_connection(connection.getpeername()) as other:
         other.sendall(head(hub, f"Content-Length: {len(DATA)}", f"X-Farcall-Digest: {DIGEST}") + DATA)
         assert answer(other)[0] == 201
+
+
+def until_closed(connection: socket.socket) -> bytes:
+    got = b""
+    while more := connection.recv(65536):
+        got += more
+    return got
+
+
+@pytest.mark.parametrize("field", ["Content-Length: 37", "Transfer-Encoding: chunked"])
+def test_what_follows_a_wish_for_another_protocol_is_not_taken_for_a_request_where_a_body_was_announced(
+    hub: RunningHub, connection: socket.socket, field: str
+) -> None:
+    connection.sendall(head(hub, "Connection: Upgrade", "Upgrade: h2c", field))
+    time.sleep(0.1)
+    connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: hub\r\n\r\n")
+    got = until_closed(connection)
+    assert got.startswith(b"HTTP/1.1 400 ")
+    assert got.count(b"HTTP/1.1 ") == 1
+
+
+def test_a_wish_for_another_protocol_is_ignored_where_no_body_is(hub: RunningHub, connection: socket.socket) -> None:
+    for fields in ("Connection: Upgrade\r\nUpgrade: h2c\r\n", "Connection: close\r\n"):
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: hub\r\n" + fields.encode() + b"\r\n")
+    assert until_closed(connection).count(b"HTTP/1.1 200 ") == 2
+
+
+def test_a_length_of_many_digits_is_no_failure_of_the_hub(hub: RunningHub, connection: socket.socket) -> None:
+    connection.sendall(head(hub, "Content-Length: " + "0" * 5000 + "5") + b"hello")
+    assert answer(connection) == (201, {"digest": "blake3:" + blake3(b"hello").hexdigest(), "size": 5})
+
+
+def test_a_length_beyond_the_limit_is_refused_before_anything_comes(hub: RunningHub, connection: socket.socket) -> None:
+    connection.sendall(head(hub, "Content-Length: 9223372036854775807"))
+    assert answer(connection)[0] == 413

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import socket
@@ -15,6 +16,7 @@ import pytest
 from blake3 import blake3
 
 from farcall.gateway import intake, line
+from farcall.stores import blobs
 from farcall.testing.hub import RunningHub, running_hub
 
 DATA = os.urandom(5_000_000)
@@ -198,3 +200,21 @@ def test_connections_that_end_in_the_middle_leave_no_descriptor_open(hub: Runnin
                 other.socket.recv(1000)
             wait_until(lambda: descriptors() > before + 1)
     wait_until(lambda: descriptors() <= before)
+
+
+def test_a_disk_that_fails_while_a_blob_is_read_is_told_to_the_log_and_the_answer_ends_short(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caller.ask("POST /v1/blobs", f"Content-Length: {len(DATA)}")
+    caller.socket.sendall(DATA)
+    assert caller.answer()[0] == 201
+
+    def fail(self: object, buffer: memoryview) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(blobs._Download, "read", fail)
+    caller.ask(f"GET /v1/blobs/{DIGEST}")
+    assert caller.head().startswith(b"http/1.1 200")
+    with contextlib.suppress(ConnectionResetError):
+        assert caller.socket.recv(1) == b""
+    wait_until(lambda: "Input/output error" in caplog.text)
