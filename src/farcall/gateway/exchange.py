@@ -15,7 +15,7 @@ from starlette.responses import Response
 from farcall.domain import access
 from farcall.domain import ids as identifiers
 from farcall.domain.errors import Refused
-from farcall.gateway.line import line_of
+from farcall.gateway.line import in_time, line_of
 from farcall.gateway.services import GatewayOptions, HubServices
 from farcall.hub.ports import Fill
 from farcall.hub.pouring import poured
@@ -167,7 +167,7 @@ class Exchange:
             raise too_large
         taken = 0
         try:
-            async for chunk in self.request.stream():
+            async for chunk in in_time(self.request.stream()):
                 taken += len(chunk)
                 over = over or taken > limit_bytes
                 if taken > patience:
@@ -210,7 +210,7 @@ class Exchange:
 
 
 def _cut_off() -> Refused:
-    return Refused("invalid_request", "The connection broke before the body was complete.")
+    return Refused("invalid_request", "The connection broke, or was silent for long, before the body was complete.")
 
 
 def moment(seconds: float) -> datetime:

@@ -18,6 +18,11 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+SILENCE_SECONDS: Final = 120.0
+"""So long a peer may send nothing of a body, or take nothing: one that lost its power never says so. Clients of ours
+give up before.
+"""
+
 _EXTENSION: Final = "farcall.line"
 _SWALLOWED_BYTES: Final = 64 * 1024 * 1024
 _SWALLOWED_AT_ONCE_BYTES: Final = 256 * 1024
@@ -37,7 +42,11 @@ class Line:
 
         Who leaves with an error has the rest thrown away, since a client that is still sending would not hear why.
         """
-        message = await receive()  # which also tells a client to go on that asked whether it may
+        try:
+            async with asyncio.timeout(SILENCE_SECONDS):
+                message = await receive()  # which also tells a client to go on that asked whether it may
+        except TimeoutError:
+            raise ClientDisconnect from None
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         cycle, first = self._cycle, bytes(message["body"])
@@ -130,7 +139,10 @@ class _Lent:
             try:
                 count = self._socket.recv_into(buffer)
             except BlockingIOError:
-                await self._ready(self._loop.add_reader, self._loop.remove_reader)
+                try:
+                    await self._ready(self._loop.add_reader, self._loop.remove_reader)
+                except TimeoutError:
+                    raise ClientDisconnect from None
             except OSError:
                 raise ClientDisconnect from None
             else:
@@ -147,10 +159,12 @@ class _Lent:
                 await self._ready(self._loop.add_writer, self._loop.remove_writer)
 
     async def _ready(self, add: Callable[..., Any], remove: Callable[..., Any]) -> None:
+        """Wait; raises TimeoutError, an OSError, after SILENCE_SECONDS."""
         ready = self._loop.create_future()
         add(self._socket, _tell, ready)
         try:
-            await ready
+            async with asyncio.timeout(SILENCE_SECONDS):
+                await ready
         finally:
             remove(self._socket)
 
@@ -158,6 +172,19 @@ class _Lent:
 def _tell(ready: asyncio.Future[None]) -> None:
     if not ready.done():
         ready.set_result(None)
+
+
+async def in_time(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """What comes through the server; raises ClientDisconnect when nothing does for long."""
+    while True:
+        try:
+            async with asyncio.timeout(SILENCE_SECONDS):
+                chunk = await anext(chunks, None)
+        except TimeoutError:
+            raise ClientDisconnect from None
+        if chunk is None:
+            return
+        yield chunk
 
 
 def lend(protocol: HttpToolsProtocol, begin_anew: Callable[[], None]) -> None:

@@ -218,3 +218,31 @@ def test_a_disk_that_fails_while_a_blob_is_read_is_told_to_the_log_and_the_answe
     with contextlib.suppress(ConnectionResetError):
         assert caller.socket.recv(1) == b""
     wait_until(lambda: "Input/output error" in caplog.text)
+
+
+def test_a_peer_that_falls_silent_in_the_middle_is_taken_for_lost(
+    hub: RunningHub, caller: Caller, directory: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setattr(line, "SILENCE_SECONDS", 0.3)
+    unfinished = directory / "blobs" / "unfinished"
+    for sent in (0, len(DATA) - 1):
+        silent = Caller(hub)
+        with silent.socket:
+            silent.ask("POST /v1/blobs", f"Content-Length: {len(DATA)}")
+            silent.socket.sendall(DATA[:sent])
+            status, said = silent.answer()
+            assert (status, b"silent for long" in said) == (400, True)
+            assert not any(unfinished.iterdir())
+    if way == "past the server":
+        caller.ask("POST /v1/blobs", f"Content-Length: {len(DATA)}")
+        caller.socket.sendall(DATA)
+        assert caller.answer()[0] == 201
+        deaf = Caller(hub, receive_buffer_bytes=4096)
+        with deaf.socket:
+            deaf.ask(f"GET /v1/blobs/{DIGEST}")
+            time.sleep(0.8)
+            got = 0
+            with contextlib.suppress(ConnectionResetError):
+                while more := deaf.socket.recv(1 << 20):
+                    got += len(more)
+            assert got < len(DATA)
