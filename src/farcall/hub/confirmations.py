@@ -105,12 +105,13 @@ class Confirmations:
         await (self._wish_reset(address) if purpose == RESET else self._wish_confirmation(address))
 
     async def _wish_confirmation(self, address: str) -> None:
-        waiting = [await self._store.account(key=key) for key in await self._store.waiting_for_proof(address, 3)]
         holder = await self._store.account(email=address)
         if holder is not None and holder.email_confirmed_at is not None:
             self.known_already(holder)
             return
-        wanting = [account for account in (holder, *waiting) if account is not None and not account.disabled]
+        keys = dict.fromkeys([*([holder.key] if holder else []), *await self._store.waiting_for_proof(address, 3)])
+        accounts = [await self._store.account(key=key) for key in keys]
+        wanting = [account for account in accounts if account is not None and not account.disabled]
         if wanting and self._may_send(address):
             for account in wanting:
                 self.confirm(account, address)

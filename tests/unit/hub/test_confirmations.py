@@ -138,6 +138,17 @@ async def test_the_link_that_proves_an_address_is_sent_again_and_the_old_one_end
     assert "it has one: carol" in office.mailbox.letters[-1].text
 
 
+async def test_who_has_the_address_unproved_and_waits_for_its_proof_gets_one_letter_at_a_time(office: Office) -> None:
+    office.accounts.letters = None  # the hub had no mail server then
+    await office.accounts.register("carol", "carol@lab.org", GOOD)
+    office.accounts.letters = office.confirmations
+    for number in (1, 2):
+        await office.confirmations.wish(CONFIRM, "carol@lab.org")
+        await asyncio.sleep(0.02)
+        assert len(office.mailbox.letters) == number
+    await office.confirmations.prove(await office.mailbox.secret("confirm"))
+
+
 async def test_links_are_sent_again_to_all_who_wait_for_the_address_and_not_without_end(office: Office) -> None:
     for handle in ("eve", "carol"):
         await office.accounts.register(handle, "carol@lab.org", GOOD)
