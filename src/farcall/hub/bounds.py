@@ -13,7 +13,9 @@ from farcall.domain.errors import Refused
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """See the settings of the same names. What ended within the last 24 hours counts too, but for shares."""
+    """See the settings of the same names. Tokens, groups, functions and versions that ended within the last 24 hours
+    count too.
+    """
 
     tokens_per_account: int = 1_000
     groups_per_account: int = 100
