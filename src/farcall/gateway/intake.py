@@ -4,6 +4,7 @@ the server, by a line.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import httptools
@@ -19,12 +20,22 @@ class Intake(HttpToolsProtocol):
     A large body arrives in pieces of some 256 KiB, and each is taken before the next one is read: it needs no buffer.
     """
 
+    _under_way: Sequence[Any] = ()  # the cycles of requests; several, if a client sends more than one at once
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)  # which tells the last of them alone
+        for cycle in self._under_way:
+            if not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
+
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade() and not self._should_upgrade() and self._announces_a_body():
             raise ValueError("what follows would be parsed as another request")  # the server answers 400 and hangs up
         super().on_headers_complete()
         if getattr(self.cycle, "scope", None) is self.scope:  # else it becomes a WebSocket
             lend(self, self._begin_anew)
+            self._under_way = [*(cycle for cycle in self._under_way if not cycle.response_complete), self.cycle]
 
     def _announces_a_body(self) -> bool:
         return any(

@@ -74,6 +74,8 @@ class Line:
     async def send(self, chunks: AsyncIterator[memoryview]) -> None:
         """The body of an answer whose head was given to the server; the end is the server's to send."""
         cycle, transport = self._cycle, self._protocol.transport
+        if cycle.disconnected:
+            return
         transport.set_write_buffer_limits(0)
         await self._protocol.flow.drain()  # what it holds goes first
         transport.set_write_buffer_limits()

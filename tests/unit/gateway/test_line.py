@@ -7,6 +7,7 @@ import errno
 import os
 import re
 import socket
+import struct
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -246,3 +247,22 @@ def test_a_peer_that_falls_silent_in_the_middle_is_taken_for_lost(
                 while more := deaf.socket.recv(1 << 20):
                     got += len(more)
             assert got < len(DATA)
+
+
+def test_who_asks_for_several_things_at_once_and_hangs_up_is_no_failure_of_the_hub(
+    hub: RunningHub, caller: Caller, caplog: pytest.LogCaptureFixture
+) -> None:
+    caller.ask("POST /v1/blobs", f"Content-Length: {len(DATA)}")
+    caller.socket.sendall(DATA)
+    assert caller.answer()[0] == 201
+    for number in range(20):
+        hasty = Caller(hub)
+        hasty.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # hangs up with a reset
+        for _ in range(3):
+            hasty.ask(f"GET /v1/blobs/{DIGEST}")
+        time.sleep(number * 0.001)
+        hasty.socket.close()
+    caller.ask("GET /healthz")
+    assert caller.answer()[0] == 200
+    time.sleep(0.2)
+    assert "Exception in ASGI application" not in caplog.text
