@@ -82,3 +82,20 @@ def test_calls_in_turn_go_on_over_hubs_that_are_killed_and_over_ctrl_c(world: Wo
     wrong, stuck, fewest = out.rsplit(maxsplit=2)
     assert (wrong, stuck) == ("[]", "0")
     assert int(fewest) > 10
+    states = listed(world)
+    assert set(states) <= {"succeeded", "cancelled"}
+    world.kill_hub()
+    world.start_hub()
+    assert listed(world) == states
+    assert sum(row["invocations"] for row in world.get("/v1/usage", "alice")["items"]) == len(states)
+
+
+def listed(world: World) -> list[str]:
+    """The states of all that Alice called, newest first; some were filed, and some not yet."""
+    states: list[str] = []
+    path = "/v1/invocations?role=caller&limit=500"
+    page = world.get(path, "alice")
+    while page["next"]:
+        states += [item["status"] for item in page["items"]]
+        page = world.get(f"{path}&cursor={page['next']}", "alice")
+    return states + [item["status"] for item in page["items"]]
