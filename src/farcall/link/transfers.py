@@ -240,8 +240,12 @@ def _send(connection: http.client.HTTPConnection, source: memoryview | BufferedI
     else:
         source.seek(0)
         buffer = memoryview(bytearray(_SENT_AT_ONCE_BYTES))
-        while count := source.readinto(buffer):  # faster than `sendfile`, where the other end is near
+        left = size  # what somebody appends meanwhile would be taken for another request
+        while left and (count := source.readinto(buffer[:left])):  # faster than `sendfile`, where the other end is near
             socket.sendall(buffer[:count])
+            left -= count
+        if left:
+            raise http.client.HTTPException("the file became shorter while it was sent")
 
 
 def _break(connection: http.client.HTTPConnection) -> None:

@@ -119,6 +119,20 @@ def test_bytes_and_files_arrive_whole_with_their_digest_and_the_token() -> None:
         assert f"X-Farcall-Digest: {DIGEST}" in head
 
 
+def test_of_a_file_that_changes_while_it_is_sent_no_more_leaves_than_was_announced() -> None:
+    def listening(hub: Hub, connection: socket.socket) -> None:
+        while connection.recv(1 << 20):
+            pass
+
+    with Hub(answers(CREATED, CREATED), listening) as hub, to(hub) as way:
+        longer = io.BytesIO(DATA + b"GET / HTTP/1.1\r\n\r\n")
+        assert way.post("/v1/blobs", longer, len(DATA), DIGEST) == (201, b"{}")
+        assert way.post("/v1/blobs", memoryview(DATA), len(DATA), DIGEST) == (201, b"{}")
+        assert hub.bodies == [DATA, DATA]
+        with pytest.raises(Broken, match="became shorter"):
+            way.post("/v1/blobs", io.BytesIO(DATA[:-1]), len(DATA), DIGEST)
+
+
 def test_a_body_is_had_piece_by_piece_and_the_connection_is_used_again() -> None:
     with Hub(answers(whole(DATA), whole(b""), whole(b"more"))) as hub, to(hub) as way:
         assert everything(way) == (200, DATA)
