@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -24,6 +25,7 @@ from farcall.hub.ports import (
 )
 from farcall.stores.sqlite import SqliteStore, WriterLimits
 from farcall.stores.sqlite.pace import PaceLimits
+from farcall.stores.sqlite.schema import DATABASE_NAME
 from farcall.testing.contracts.desk import Desk
 
 OK = Outcome.OK
@@ -249,3 +251,32 @@ async def test_what_is_recorded_by_either_thread_keeps_its_order(room: Room, des
             await asyncio.sleep(0)
     await desk.accept(desk.new())
     assert order == list(range(600))
+
+
+@pytest.mark.parametrize("limits", [QUICK])
+async def test_the_log_stays_short_and_the_hubs_thread_never_copies_it(
+    room: Room, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = room.store._writer
+    assert writer is not None
+    copying: list[str] = []
+    copy = writer._copy_log
+
+    def noted() -> None:
+        copying.append(threading.current_thread().name)
+        copy()
+
+    monkeypatch.setattr(writer, "_copy_log", noted)
+    await _made_quick(desk)
+    before = room.wake_ups
+    answers: list[Any] = []
+    for n in range(1, 301):
+        item = desk.new()
+        room.store.write(Accept([item], lazy=True))
+        room.store.write(Complete([desk.completion(item, 5)], alone=True), answers.append)
+        while len(answers) < n:
+            await asyncio.sleep(0.001)
+    assert room.wake_ups - before < 100, "most of them went by the writer's thread"
+    assert len(copying) >= 5
+    assert set(copying) == {"farcall-store-writer"}
+    assert (tmp_path / f"{DATABASE_NAME}-wal").stat().st_size < 4 * QUICK.log_pages * 4_096

@@ -10,6 +10,7 @@ time than waking the writer and being woken by it.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -91,6 +92,8 @@ class Writer:
         self._admission = Admission(connection, statements)
         self._order = AcceptOrder(connection.execute(statements["last_seq"]).get)
         self._filing = Filing(connection, statements, self._order, limits.file_after)
+        self._log_pages = 0  # as of the last commit
+        connection.set_wal_hook(self._logged)  # instead of SQLite's own: the hub's thread is not to copy the log
         self._thread = threading.Thread(target=self._run, name="farcall-store-writer", daemon=True)
         self._everyday = Everyday(connection, statements, self._admission)
 
@@ -129,6 +132,8 @@ class Writer:
         finally:
             self._by_hub = False
             self._turn.release()
+        if self._log_pages >= self._limits.log_pages:
+            self._signal()
         return True
 
     def wake(self) -> bool:
@@ -162,8 +167,20 @@ class Writer:
             self._signalled = False
             with self._turn:
                 self._carry_out(self._take())
+                if self._log_pages >= self._limits.log_pages:
+                    self._copy_log()
             if self._closing and not self._queue:
                 return
+
+    def _logged(self, connection: apsw.Connection, database: str, pages: int) -> int:
+        self._log_pages = pages
+        return apsw.SQLITE_OK
+
+    def _copy_log(self) -> None:
+        """Into the database, as far as no reader needs it; if that fails, it is tried again after the next commit."""
+        with contextlib.suppress(apsw.Error):
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        self._log_pages = 0
 
     def _take(self) -> list[Entry]:
         """As many commands as one transaction may hold; empty if there are none."""
