@@ -46,8 +46,9 @@ def worker(town: Town) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def carol(town: Town, worker: str) -> str:
     """Somebody who was given nothing so far."""
-    town.account("carol")
-    return "carol"
+    handle = town.fresh("carol")
+    town.account(handle)
+    return handle
 
 
 def unshare(town: Town, name: str, handle: str) -> None:

@@ -15,15 +15,15 @@ SOURCE = """
     import farcall
 
     @farcall.function(namespace="open/near")
-    def free_fall(time: float) -> float:
+    def ebb_tide(time: float) -> float:
         return 9.81 * time
 
     @farcall.function(namespace="open/near")
-    def free_flow() -> float:
+    def ebb_time() -> float:
         return 1.0
 
     @farcall.function(namespace="shut/near")
-    def free_fault() -> float:
+    def ebb_tilt() -> float:
         return 1.0
 
     @farcall.function(namespace="open/near")
@@ -41,11 +41,11 @@ def worker(town: Town) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("typed", "hint"),
     [
-        ("alice/open/near/free_fal", "Did you mean alice/open/near/free_fall or alice/open/near/free_flow?"),
+        ("alice/open/near/ebb_tid", "Did you mean alice/open/near/ebb_tide or alice/open/near/ebb_time?"),
         ("alice/open/near/simulat", "Did you mean alice/open/near/Simulate?"),
-        ("alice/open/neer/free_fall", "Did you mean alice/open/near/free_fall or alice/open/near/free_flow?"),
-        ("alcie/open/near/free_fall", "Did you mean alice/open/near/free_fall or alice/open/near/free_flow?"),
-        ("alice/open/near/free_fal@2", "Did you mean alice/open/near/free_fall or alice/open/near/free_flow?"),
+        ("alice/open/neer/ebb_tide", "Did you mean alice/open/near/ebb_tide or alice/open/near/ebb_time?"),
+        ("alcie/open/near/ebb_tide", "Did you mean alice/open/near/ebb_tide or alice/open/near/ebb_time?"),
+        ("alice/open/near/ebb_tid@2", "Did you mean alice/open/near/ebb_tide or alice/open/near/ebb_time?"),
         ("alice/open/nera", "Did you mean alice/open/near?"),
     ],
 )
@@ -58,16 +58,16 @@ def test_names_near_a_mistyped_one_are_told(town: Town, bob: farcall.Client, typ
 
 
 def test_what_one_may_not_see_is_no_neighbour(town: Town, bob: farcall.Client) -> None:
-    for typed in ("alice/shut/near/free_faul", "alice/shut/near/free_fault", "alice/shut/neer"):
+    for typed in ("alice/shut/near/ebb_til", "alice/shut/near/ebb_tilt", "alice/shut/neer"):
         with pytest.raises(farcall.NotFound) as caught:
             bob.get(typed)
         assert "shut" not in caught.value.hint
         assert "shut" not in caught.value.failure.message.replace(typed, "")
-    refused(town.farcall("call", "alice/shut/near/free_faul", who="alice"), "Did you mean alice/shut/near/free_fault?")
+    refused(town.farcall("call", "alice/shut/near/ebb_til", who="alice"), "Did you mean alice/shut/near/ebb_tilt?")
 
 
 def test_what_is_near_nothing_is_answered_as_before(bob: farcall.Client) -> None:
-    for typed in ("alice/open/near/xyz", "alice/open/near/free_fall@9", "alice/open/near/free_fall@nothing"):
+    for typed in ("alice/open/near/xyz", "alice/open/near/ebb_tide@9", "alice/open/near/ebb_tide@nothing"):
         with pytest.raises(farcall.NotFound) as caught:
             bob.get(typed)
         assert "Did you mean" not in str(caught.value)
@@ -77,18 +77,18 @@ def test_what_is_near_nothing_is_answered_as_before(bob: farcall.Client) -> None
 def test_an_import_tells_of_neighbours(town: Town) -> None:
     program = """
         try:
-            from farcall.catalog.alice.open.near import free_fal
+            from farcall.catalog.alice.open.near import ebb_tid
         except ImportError as error:
             print(error)
         try:
-            farcall.catalog.alice.open.near.free_flo
+            farcall.catalog.alice.open.near.ebb_tim
         except AttributeError as error:
             print(error)
     """
     out, err = town.python(program).communicate(timeout=30)
     first, second = out.splitlines()
-    assert first.endswith("Did you mean alice/open/near/free_fall or alice/open/near/free_flow?"), err
-    assert second.endswith("Did you mean alice/open/near/free_flow or alice/open/near/free_fall?")
+    assert first.endswith("Did you mean alice/open/near/ebb_tide or alice/open/near/ebb_time?"), err
+    assert second.endswith("Did you mean alice/open/near/ebb_time or alice/open/near/ebb_tide?")
 
 
 def test_a_mistyped_namespace_is_answered_so_too(town: Town) -> None:

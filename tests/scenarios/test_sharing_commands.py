@@ -46,30 +46,30 @@ def test_a_whole_link_is_accepted_and_declined(town: Town) -> None:
 
 
 def test_what_a_manager_passed_on_is_named_and_ends_by_the_command_that_is_named(town: Town) -> None:
-    town.account("carol")
-    for handle in ("bob", "carol"):  # each passes on to the next
+    town.account("carola")
+    for handle in ("bob", "carola"):  # each passes on to the next
         giver = "alice" if handle == "bob" else "bob"
         assert town.farcall("share", "alice/lent", handle, "--can", "manage", who=giver).returncode == 0
-    assert town.farcall("share", "alice/lent/f", "public", who="carol").returncode == 0
+    assert town.farcall("share", "alice/lent/f", "public", who="carola").returncode == 0
     done = town.farcall("unshare", "alice/lent", "bob", who="alice")
     assert done.stdout == (
         "bob may no longer use alice/lent\n"
-        "carol may still manage alice/lent, which bob passed on\n"
-        "public may still invoke alice/lent/f, which carol passed on\n"
-        "  farcall unshare alice/lent carol --passed-on   ends that\n"
+        "carola may still manage alice/lent, which bob passed on\n"
+        "public may still invoke alice/lent/f, which carola passed on\n"
+        "  farcall unshare alice/lent carola --passed-on   ends that\n"
     ), done.stderr
-    done = town.farcall("unshare", "alice/lent", "carol", "--passed-on", who="alice")
+    done = town.farcall("unshare", "alice/lent", "carola", "--passed-on", who="alice")
     assert done.stdout == (
-        "carol may no longer use alice/lent\npublic may no longer use alice/lent/f, which carol passed on\n"
+        "carola may no longer use alice/lent\npublic may no longer use alice/lent/f, which carola passed on\n"
     )
     assert "alice/lent" not in town.farcall("shares", who="alice").stdout
     with town.client("alice") as alice:
         alice.share("alice/lent", "bob", "manage")
         with town.client("bob") as bob:
-            bob.share("alice/lent", "carol")
+            bob.share("alice/lent", "carola")
         ended = alice.unshare("alice/lent", "bob")
-        assert [share["handle"] for share in ended.staying] == ["carol"]
-        assert alice.unshare("alice/lent", "carol", passed_on=True)
+        assert [share["handle"] for share in ended.staying] == ["carola"]
+        assert alice.unshare("alice/lent", "carola", passed_on=True)
 
 
 def test_who_shares_a_name_that_has_nothing_yet_is_told(town: Town) -> None:
