@@ -54,8 +54,13 @@ def _names(rest: Rest, space: str, path: str) -> list[str]:
 
 
 def _near(path: str, known: list[str], skipped: int) -> list[str]:
-    """Of names as deep, by the parts that differ; capitals count for nothing."""
-    depth = path.count("/")
-    by_part = {name[skipped:].lower(): name for name in reversed(known) if name.count("/") == depth}
-    near = difflib.get_close_matches(path[skipped:].lower(), by_part, n=_SHOWN, cutoff=_LIKENESS)
-    return [by_part[part] for part in near]
+    """Of names as deep, those of which every part is like the one that was typed; capitals count for nothing."""
+    typed = path[skipped:].lower().split("/")
+    found: list[tuple[float, str]] = []
+    for name in known:
+        parts = name[skipped:].lower().split("/")
+        if len(parts) == len(typed):
+            likeness = [difflib.SequenceMatcher(None, *pair).ratio() for pair in zip(parts, typed, strict=True)]
+            if min(likeness) >= _LIKENESS:
+                found.append((-sum(likeness), name))
+    return [name for _, name in sorted(found)[:_SHOWN]]
