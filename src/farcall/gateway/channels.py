@@ -88,6 +88,7 @@ class Channel:
         self._gone = False
         self._busy = False  # with a frame that takes time; what follows waits in the inbox
         self._inbox: deque[bytes] = deque()
+        self._outdated = False  # permissions changed while it was busy
         self._paused = False  # the socket is not read, since the inbox is full
         self._handlers: dict[type, Callable[[Any], Awaitable[None] | None]] = {}
         self._impatience = self._loop.call_later(_HELLO_SECONDS, self._unfriendly)
@@ -243,6 +244,8 @@ class Channel:
         except Exception:
             self._failed()
         self._busy = False
+        if self._outdated and not self._gone:
+            self.refresh()
         while self._inbox and not self._busy:
             self._handle(self._inbox.popleft())
         if self._paused and len(self._inbox) < _INBOX_LIMIT:
@@ -250,6 +253,12 @@ class Channel:
             self._socket.resume()
         if self._gone and not self._busy:
             self._leave()
+
+    def refresh(self) -> None:
+        """Permissions changed: what comes from now on waits until they are known, and is heard under the new ones."""
+        self._outdated = self._busy
+        if not self._busy:
+            self._begin(self.conversation.refresh())
 
     def _failed(self) -> None:
         log.error("a frame could not be handled", role=self._role, exc_info=True)  # noqa: LOG014 called while it is handled
@@ -340,13 +349,7 @@ class Channels:
     def _access_changed(self, account: int) -> None:
         for channel in list(self.open):
             if channel.account == account:
-                self.later(self._refresh(channel))
-
-    async def _refresh(self, channel: Channel) -> None:
-        try:
-            await channel.conversation.refresh()
-        except Refused as refusal:
-            channel.close(refusal.failure.code, refusal.failure.message)
+                channel.refresh()
 
     def catalog_changed(self, names: list[str]) -> None:
         """Tell clients to forget what they resolved under these names, as far as they may know of them."""

@@ -258,6 +258,34 @@ async def test_a_revoked_token_ends_its_lines_and_no_other(hub: Open, worker: Pe
     await worker.until(frames.HeartbeatAck)
 
 
+async def test_what_comes_behind_a_revocation_waits_until_it_is_known(
+    hub: Open, worker: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts = hub.hub.services.accounts
+    subject = await accounts.authenticate(hub.token)
+    extra = await accounts.tokens.create(subject, label="extra")
+    async with hub.peer(token=extra.token) as client:
+        await client.greet()
+        await client.call()
+        await offered(worker, 1)
+        await client.until(frames.Settled)
+        look = accounts.authenticate
+
+        async def slowly(token: str) -> Any:
+            await asyncio.sleep(0.3)
+            return await look(token)
+
+        monkeypatch.setattr(accounts, "authenticate", slowly)
+        await accounts.tokens.revoke(subject, extra.key)
+        await client.call()
+        assert await client.farewell() == ("unauthenticated", 4401)
+    await worker.say(frames.Heartbeat(5))
+    heard = [await worker.hear()]
+    while not isinstance(heard[-1], frames.HeartbeatAck):
+        heard.append(await worker.hear())
+    assert not [frame for frame in heard if isinstance(frame, frames.Offer)]
+
+
 async def test_an_expired_token_ends_its_line(hub: Open) -> None:
     accounts = hub.hub.services.accounts
     subject = await accounts.authenticate(hub.token)
